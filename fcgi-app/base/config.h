@@ -1,0 +1,83 @@
+/*
+ * base/config: one table of settings (config.c) and the struct that it fills.
+ *
+ * A value comes from the file given by --config (lines NAME=value, '#' comments; systemd's
+ * EnvironmentFile syntax without continuation lines), then, for a secret, from the file of that
+ * name in $CREDENTIALS_DIRECTORY, then from the environment; the last wins. A bad or missing value
+ * is an error that names the variable. No secret has a default (seed hole 36).
+ *
+ * Spans are written with a unit: 250ms, 30s, 15min, 7d; sizes in bytes or with K, M.
+ */
+#ifndef SOKO_BASE_CONFIG_H
+#define SOKO_BASE_CONFIG_H
+
+#include "base/arena.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct span {
+    int64_t ms;
+};
+
+struct size {
+    int64_t bytes;
+};
+
+/* The members are in the order of the table in config.c, which says each one's meaning. */
+struct config {
+    const char *soko_env;
+    const char *log_level;
+    const char *database_url;
+    struct span database_connect_timeout;
+    struct span statement_timeout;
+    const char *redis_address;
+    struct span redis_timeout;
+    const char *token_key;
+    struct span access_token_ttl;
+    struct span refresh_token_ttl;
+    struct span refresh_grace;
+    int64_t password_min_length;
+    int64_t password_cost;
+    int64_t limit_public;
+    int64_t limit_signed_in;
+    int64_t limit_login;
+    struct span idempotency_ttl;
+    struct span order_payment_ttl;
+    int64_t workers_fast;
+    int64_t workers_hash;
+    int64_t workers_wire;
+    int64_t worker_max_requests;
+    struct span worker_deadline;
+    struct span queue_limit;
+    struct span stop_timeout;
+    struct span jobs_poll;
+    struct span jobs_lease;
+    struct span jobs_backoff;
+    struct span jobs_backoff_max;
+    int64_t jobs_max_attempts;
+    int64_t jobs_batch;
+    const char *sql_dir;
+    const char *fault_dir;
+};
+
+/* The settings in force. Read-only for everybody; config_load() alone writes it. */
+extern const struct config *conf;
+
+/* Reads file (NULL for none), credentials and environment, checks everything, and only then puts
+ * the result in force. False if anything is wrong: each fault has then been printed to `err`, one
+ * line each, naming its variable, and the old settings stay. Unknown names in the file are faults.
+ */
+bool config_load(const char *file, FILE *err);
+
+/* Whether SOKO_ENV is demo. */
+bool config_is_demo(void);
+
+/* Prints the table for people: name, default, sentence. `soko-api --help` is this. */
+void config_help(FILE *out);
+
+/* Prints the table as a commented soko.conf, as NAME=default lines. */
+void config_example(FILE *out);
+
+#endif

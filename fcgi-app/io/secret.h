@@ -1,0 +1,38 @@
+/*
+ * io/secret: digests and comparisons by OpenSSL, password hashes by libcrypt.
+ */
+#ifndef SOKO_IO_SECRET_H
+#define SOKO_IO_SECRET_H
+
+#include "base/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SHA256_SIZE 32
+
+/* SHA-256 of `len` bytes. */
+void secret_sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE]);
+
+/* Lower-case hexadecimal digits in the arena. */
+char *secret_hex(struct arena *a, const void *data, size_t len);
+
+/* A new random token: 256 bits in base64url without padding (RFC 4648 section 5), 43 characters. */
+char *secret_token(struct arena *a);
+
+/* Compares in a time that depends on `len` alone. */
+bool secret_equal(const void *x, const void *y, size_t len);
+
+/* Hashes a password with yescrypt (prefix "$y$") of the given cost (1 to 11; 5 takes some 50 ms).
+ * The result is in the arena. Aborts if libcrypt fails, which it does only without memory. */
+char *password_hash(struct arena *a, const char *password, int64_t cost);
+
+/* Whether `password` matches `hash`: yescrypt, or bcrypt of the older systems ($2a$, $2b$). A hash
+ * that cannot be read never matches. Takes as long as the hash demands. */
+bool password_check(const char *password, const char *hash);
+
+/* Whether `hash` should be made anew at the next sign-in: not yescrypt, or of another cost. */
+bool password_is_old(const char *hash, int64_t cost);
+
+#endif
