@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/id.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The role in which a session acts (API.md, "Who"). The order is that of power. */
@@ -30,6 +31,7 @@ struct actor {
 
 struct pg;
 struct cache;
+struct effect;
 
 struct ctx {
     struct arena *arena; /* lives as long as this piece of work */
@@ -39,6 +41,9 @@ struct ctx {
     struct actor actor;
     const char *trace_id;     /* of the request that caused this, never NULL */
     struct problems problems; /* what to tell the caller if this fails */
+    /* Owned by io/tx. */
+    struct effect *first_effect, *last_effect;
+    bool keep;
 };
 
 /* Adds a problem and returns `e`: `return fail(ctx, ERR_FORBIDDEN, NULL, "not your store");`.

@@ -1,0 +1,68 @@
+/*
+ * routes: every way into the shop, one row each (routes.c).
+ */
+#ifndef SOKO_ROUTES_H
+#define SOKO_ROUTES_H
+
+#include "shop/endpoint.h"
+
+#include <stddef.h>
+
+enum method { METHOD_OTHER = 0, GET, HEAD, POST, PUT, DELETE, OPTIONS };
+
+/* Who may call (API.md, "Who"). There is no default: a row that forgets the column refuses all. */
+enum who { WHO_NOBODY = 0, ANYONE, SIGNED_IN, BUYER, SELLER, ADMIN };
+
+/* What an id in the path is. The tenancy test makes one of another account's for each kind. */
+enum id_kind { ID_NONE = 0, ID_PRODUCT, ID_STORE, ID_CATEGORY, ID_ORDER, ID_REVIEW, ID_SESSION };
+
+/* How somebody is refused who has the role, but not the thing: 404 where its existence is private,
+ * 403 where it is public. */
+enum stranger { STRANGER_NONE = 0, STRANGER_403, STRANGER_404 };
+
+/* Which limit counts the request (API.md, "Limits"): BY_CALLER is public for the anonymous, signed in for
+ * the others. */
+enum limit_class { LIMIT_FREE = 0, LIMIT_BY_CALLER, LIMIT_SIGN_IN };
+
+/* Which workers serve it: PostgreSQL and Redis alone; password hashes; calls to providers. */
+enum pool { POOL_FAST = 0, POOL_HASH, POOL_WIRE, POOL__COUNT };
+
+/* Whether nginx may keep an anonymous GET for a second. */
+enum cache_policy { CACHE_NEVER = 0, CACHE_PUBLIC };
+
+#define ROUTE_IDS_MAX 2
+
+struct route {
+    enum method method;
+    const char *path; /* a segment that begins with ':' is an id */
+    enum who who;
+    enum id_kind ids[ROUTE_IDS_MAX]; /* in the order of the path */
+    enum stranger stranger;
+    enum limit_class limit;
+    enum pool pool;
+    enum cache_policy cache;
+    size_t body_max; /* bytes; 0: takes no body */
+    const struct endpoint *endpoint;
+};
+
+extern const struct route routes[];
+extern const size_t routes_count;
+
+const char *method_name(enum method m);
+enum method method_parse(const char *name);
+const char *who_name(enum who w);
+const char *id_kind_name(enum id_kind k);
+const char *pool_name(enum pool p);
+
+/* Finds the row for a method and a path (without its query). HEAD finds GET's row. NULL, and *allow
+ * is the bit set (1u << enum method) of what the path does take; 0 if there is no such path. On a
+ * match ids[] are the raw segments, not yet checked, NUL-terminated in `scratch` (at least as large
+ * as the path and a NUL). */
+const struct route *route_find(enum method method, const char *path, char *scratch,
+                               const char *ids[ROUTE_IDS_MAX], unsigned *allow);
+
+/* Checks the table against itself: every row says who; all methods of a path share a pool; ids and
+ * path agree; each endpoint has work, a name of its own, and a sentence. False after logging. */
+bool routes_check(void);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * shop/req: what an endpoint sees of a request, and how it answers.
+ *
+ * A handler gets a request that is matched, authorised, limited and validated, inside a transaction
+ * that app.c owns. It returns an error or OK, frees nothing, writes no header and no error text,
+ * and may run again whole.
+ */
+#ifndef SOKO_SHOP_REQ_H
+#define SOKO_SHOP_REQ_H
+
+#include "base/text.h"
+#include "io/ctx.h"
+#include "io/pg.h"
+#include "io/tx.h"
+#include "shop/endpoint.h"
+#include "shop/stmt.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define REPLY_MAX ((size_t)8 << 20) /* bytes of data in an answer */
+
+/* Of a page of a list. `page` and `per_page` come from the query; app.c fills them. */
+struct paging {
+    int64_t page, per_page;
+    int64_t total; /* -1: the answer is no page */
+    bool capped;   /* total is the cap, the truth is more */
+};
+
+struct req {
+    struct ctx ctx;
+    const struct endpoint *endpoint;
+    struct uuid ids[2];   /* from the path */
+    const void *in;       /* the struct that endpoint->in describes; NULL if it takes nothing */
+    const char *address;  /* the client's, as nginx saw it */
+    const char *agent;    /* User-Agent, or "" */
+    struct paging paging; /* for SHAPE_PAGE */
+    void *step;           /* handed from start to call to finish */
+    struct text reply;    /* the JSON of `data` */
+};
+
+/* Answers with the first row of `stmt`, as an object; ERR_NOT_FOUND if there is none. */
+#define reply_rows(rq, stmt, ...) reply_rows_args((rq), (stmt), PG_ARGS(__VA_ARGS__))
+enum err reply_rows_args(struct req *rq, int stmt, const struct pg_arg *args, size_t n);
+
+/* Answers with all rows, as a list. */
+#define reply_list(rq, stmt, ...) reply_list_args((rq), (stmt), PG_ARGS(__VA_ARGS__))
+enum err reply_list_args(struct req *rq, int stmt, const struct pg_arg *args, size_t n);
+
+/* Answers with a page: `list` takes the arguments, limit and offset; `count` the arguments. The
+ * total is exact to PAGE_TOTAL_MAX. */
+#define PAGE_TOTAL_MAX 10000
+#define reply_page(rq, list, count, ...)                                                           \
+    reply_page_args((rq), (list), (count), PG_ARGS(__VA_ARGS__))
+enum err reply_page_args(struct req *rq, int list, int count, const struct pg_arg *args, size_t n);
+
+/* Answers {"message": message}. */
+enum err reply_message(struct req *rq, const char *message);
+
+/* The two fields of every paged query; put them first in the input table, and `int64_t page,
+ * per_page;` after `sent` in the struct. */
+#define PAGE_FIELDS(type)                                                                          \
+    FIELD(type, page, .min = 1, .max = PAGE_TOTAL_MAX, .eg = "1", .doc = "Which page, from 1"),    \
+        FIELD(type, per_page, .min = 1, .max = 100, .eg = "10", .doc = "Entries a page")
+
+#endif
