@@ -20,8 +20,8 @@ enum id_kind { ID_NONE = 0, ID_PRODUCT, ID_STORE, ID_CATEGORY, ID_ORDER, ID_REVI
  * 403 where it is public. */
 enum stranger { STRANGER_NONE = 0, STRANGER_403, STRANGER_404 };
 
-/* Which limit counts the request (API.md, "Limits"): BY_CALLER is public for the anonymous, signed in for
- * the others. */
+/* Which limit counts the request (API.md, "Limits"): BY_CALLER is public for the anonymous, signed
+ * in for the others. */
 enum limit_class { LIMIT_FREE = 0, LIMIT_BY_CALLER, LIMIT_SIGN_IN };
 
 /* Which workers serve it: PostgreSQL and Redis alone; password hashes; calls to providers. */
@@ -58,11 +58,12 @@ const char *pool_name(enum pool p);
  * is the bit set (1u << enum method) of what the path does take; 0 if there is no such path. On a
  * match ids[] are the raw segments, not yet checked, NUL-terminated in `scratch` (at least as large
  * as the path and a NUL). */
-const struct route *route_find(enum method method, const char *path, char *scratch,
-                               const char *ids[ROUTE_IDS_MAX], unsigned *allow);
+const struct route *route_find(const struct route *table, size_t count, enum method method,
+                               const char *path, char *scratch, const char *ids[ROUTE_IDS_MAX],
+                               unsigned *allow);
 
 /* Checks the table against itself: every row says who; all methods of a path share a pool; ids and
  * path agree; each endpoint has work, a name of its own, and a sentence. False after logging. */
-bool routes_check(void);
+bool routes_check(const struct route *table, size_t count);
 
 #endif

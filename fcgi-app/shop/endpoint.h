@@ -81,11 +81,11 @@ struct endpoint {
     const struct input *in;   /* of the body, or of the query string for GET; NULL: takes nothing */
     const struct output *out; /* of one object in the answer */
     enum shape shape;
-    int status;        /* of success; 0 is 200 */
-    int replies[12];   /* the statements whose rows are the answer, ending with 0; none if it is
-                          written in C */
+    int status;         /* of success; 0 is 200 */
+    int replies[12];    /* the statements whose rows are the answer, ending with 0; none if it is
+                           written in C */
     enum err errors[8]; /* that it may answer beyond what any route may (app.c), ending with OK */
-    bool secret;       /* the answer holds a secret: it is never stored for a replay */
+    bool secret;        /* the answer holds a secret: it is never stored for a replay */
 };
 
 #endif

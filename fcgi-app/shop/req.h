@@ -60,7 +60,7 @@ enum err reply_message(struct req *rq, const char *message);
 /* The two fields of every paged query; put them first in the input table, and `int64_t page,
  * per_page;` after `sent` in the struct. */
 #define PAGE_FIELDS(type)                                                                          \
-    FIELD(type, page, .min = 1, .max = PAGE_TOTAL_MAX, .eg = "1", .doc = "Which page, from 1"),    \
-        FIELD(type, per_page, .min = 1, .max = 100, .eg = "10", .doc = "Entries a page")
+    FIELD(type, page, .min = 1, .max = PAGE_TOTAL_MAX, .eg = "1", .doc = "Which page, from 1")     \
+    , FIELD(type, per_page, .min = 1, .max = 100, .eg = "10", .doc = "Entries a page")
 
 #endif

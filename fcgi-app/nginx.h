@@ -1,0 +1,20 @@
+/*
+ * nginx: the parts of nginx's configuration that follow from our tables.
+ */
+#ifndef SOKO_NGINX_H
+#define SOKO_NGINX_H
+
+#include "routes.h"
+
+#include <stdio.h>
+
+/* One location for each path of the route table, with its pool's upstream, its body cap and, if
+ * it is public, the microcache; then the location that gives every other path under /api/ to the
+ * fast pool, which answers 404 in JSON. */
+void nginx_print_locations(FILE *out, const struct route *table, size_t count);
+
+/* error_page lines and internal locations that dress nginx's own errors (400 404 405 408 413 414
+ * 429 431 494 495 496 497 500 502 503 504) in the JSON envelope of API.md. */
+void nginx_print_errors(FILE *out);
+
+#endif
