@@ -1,0 +1,74 @@
+-- name: ACCOUNTS_ADD
+INSERT INTO accounts (id, name, email, phone, username, password_hash) VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: ACCOUNTS_GRANT
+INSERT INTO account_roles (account_id, role) VALUES ($1, $2) ON CONFLICT DO NOTHING
+
+-- name: ACCOUNTS_SHOW
+SELECT a.id, a.name, a.email, a.phone, a.username,
+       (SELECT json_agg(r.role ORDER BY array_position('{buyer,seller,admin}', r.role))
+        FROM account_roles r WHERE r.account_id = a.id) AS roles,
+       a.created_at, a.updated_at
+FROM accounts a WHERE a.id = $1
+
+-- What a sign-in must know. Exactly one of the three is given.
+-- name: ACCOUNTS_FOR_SIGN_IN
+SELECT a.id, a.password_hash, a.is_active,
+       EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'buyer') AS is_buyer,
+       EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'seller') AS is_seller,
+       EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'admin') AS is_admin
+FROM accounts a WHERE a.email = $1 OR a.phone = $2 OR a.username = $3
+
+-- name: ACCOUNTS_ROLES
+SELECT a.id, a.is_active,
+       EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'buyer') AS is_buyer,
+       EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'seller') AS is_seller,
+       EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'admin') AS is_admin
+FROM accounts a WHERE a.id = $1
+
+-- Only while the hash is the one that was checked: a password that changed meanwhile stays.
+-- name: ACCOUNTS_REHASH
+UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2
+
+-- Each value goes with a flag that says whether it was sent.
+-- name: ACCOUNTS_UPDATE
+UPDATE accounts SET
+    name = CASE WHEN $2 THEN $3 ELSE name END,
+    email = CASE WHEN $4 THEN $5 ELSE email END,
+    phone = CASE WHEN $6 THEN $7 ELSE phone END,
+    username = CASE WHEN $8 THEN $9 ELSE username END,
+    updated_at = now()
+WHERE id = $1
+
+-- name: ACCOUNTS_SESSION_ADD
+INSERT INTO sessions (id, account_id, role, user_agent, address, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: ACCOUNTS_REFRESH_TOKEN_ADD
+INSERT INTO refresh_tokens (token_hash, session_id) VALUES ($1, $2)
+
+-- The session behind an access token, when Redis does not know it.
+-- name: ACCOUNTS_SESSION_LIVES
+SELECT s.role FROM sessions s JOIN accounts a ON a.id = s.account_id
+WHERE s.id = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND s.expires_at > now() AND a.is_active
+
+-- Locks the session, so that two uses of one token take turns.
+-- name: ACCOUNTS_REFRESH_TOKEN_FIND
+SELECT s.id AS session_id, s.account_id, s.role, t.rotated_at IS NOT NULL AS is_rotated,
+       coalesce(t.rotated_at < now() - $2 * interval '1 ms', false) AS is_stale,
+       s.ended_at IS NULL AND s.expires_at > now() AS is_alive
+FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
+WHERE t.token_hash = $1
+FOR UPDATE OF s
+
+-- name: ACCOUNTS_REFRESH_TOKEN_ROTATE
+UPDATE refresh_tokens SET rotated_at = coalesce(rotated_at, now()) WHERE token_hash = $1
+
+-- name: ACCOUNTS_SESSION_USE
+UPDATE sessions SET role = $2, expires_at = $3, last_used_at = now() WHERE id = $1 AND ended_at IS NULL
+
+-- name: ACCOUNTS_SESSION_END
+UPDATE sessions SET ended_at = now(), end_reason = $2 WHERE id = $1 AND ended_at IS NULL
+
+-- name: ACCOUNTS_SWEEP_SESSIONS
+DELETE FROM sessions WHERE id IN
+    (SELECT id FROM sessions WHERE expires_at < now() - $1 * interval '1 ms' ORDER BY expires_at LIMIT 1000)

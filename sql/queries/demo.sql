@@ -1,0 +1,2 @@
+-- name: DEMO_LOADED
+SELECT count(*) AS products FROM products

@@ -1,0 +1,95 @@
+-- name: ORDERS_ADD
+INSERT INTO orders (id, order_number, account_id, payment_method, currency, total_amount, shipping_address, notes, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- name: ORDERS_ADD_PARTS
+INSERT INTO order_parts (order_id, store_id, amount)
+SELECT $1, p.store_id, p.amount FROM unnest($2::uuid[], $3::bigint[]) AS p (store_id, amount)
+
+-- name: ORDERS_ADD_LINES
+INSERT INTO order_lines (order_id, line_no, store_id, product_id, name, price, quantity)
+SELECT $1, l.line_no, l.store_id, l.product_id, l.name, l.price, l.quantity
+FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[])
+     WITH ORDINALITY AS l (store_id, product_id, name, price, quantity, line_no)
+
+-- name: ORDERS_ADD_EVENT
+INSERT INTO order_events (order_id, store_id, event) VALUES ($1, $2, $3)
+
+-- name: ORDERS_SHOW
+SELECT o.id, o.order_number, o.status, o.payment_status, o.payment_method, o.total_amount AS "total_amount:money",
+       o.currency, o.shipping_address, o.notes, o.cancel_reason,
+       order_lines_json(o.id, NULL, o.currency) AS items, order_parts_json(o.id, o.currency) AS parts,
+       order_payment_json(o.id) AS payment, order_events_json(o.id, NULL) AS events,
+       o.created_at, o.updated_at, o.expires_at
+FROM orders o WHERE o.id = $1 AND o.account_id = $2
+
+-- name: ORDERS_COUNT
+SELECT count(*) FROM (SELECT FROM orders WHERE account_id = $1 LIMIT 10001) AS capped
+
+-- name: ORDERS_LIST
+SELECT o.id, o.order_number, o.status, o.payment_status, o.payment_method, o.total_amount AS "total_amount:money",
+       o.currency, (SELECT coalesce(sum(l.quantity), 0)::bigint FROM order_lines l WHERE l.order_id = o.id) AS item_count,
+       o.created_at, o.updated_at
+FROM orders o WHERE o.account_id = $1
+ORDER BY o.created_at DESC, o.id DESC LIMIT $2 OFFSET $3
+
+-- What a seller sees: his store's part and lines, and where to send them. $1 store $2 status or null.
+-- name: ORDERS_SELLER_COUNT custom
+SELECT count(*) FROM (SELECT FROM order_parts WHERE store_id = $1 AND ($2::text IS NULL OR status = $2) LIMIT 10001) AS capped
+
+-- name: ORDERS_SELLER_LIST custom
+SELECT o.id, o.order_number, p.store_id, p.status, o.payment_status, o.payment_method, p.amount AS "amount:money",
+       o.currency, p.tracking_number, o.shipping_address, order_lines_json(o.id, p.store_id, o.currency) AS items,
+       order_events_json(o.id, p.store_id) AS events, p.created_at, p.updated_at
+FROM order_parts p JOIN orders o ON o.id = p.order_id
+WHERE p.store_id = $1 AND ($2::text IS NULL OR p.status = $2)
+ORDER BY p.created_at DESC, p.order_id DESC LIMIT $3 OFFSET $4
+
+-- name: ORDERS_SELLER_SHOW
+SELECT o.id, o.order_number, p.store_id, p.status, o.payment_status, o.payment_method, p.amount AS "amount:money",
+       o.currency, p.tracking_number, o.shipping_address, order_lines_json(o.id, p.store_id, o.currency) AS items,
+       order_events_json(o.id, p.store_id) AS events, p.created_at, p.updated_at
+FROM order_parts p JOIN orders o ON o.id = p.order_id
+WHERE o.id = $1 AND p.store_id = $2
+
+-- Locks an order for a change. $2 the buyer, or null when the machine acts.
+-- name: ORDERS_LOCK
+SELECT id, status, payment_status, payment_method, total_amount, currency, cancel_reason,
+       coalesce(expires_at <= now(), false) AS is_due
+FROM orders WHERE id = $1 AND ($2::uuid IS NULL OR account_id = $2) FOR UPDATE
+
+-- The same by one of its stores.
+-- name: ORDERS_LOCK_FOR_STORE
+SELECT o.id, o.status, o.payment_status, o.payment_method, o.total_amount, o.currency, o.cancel_reason,
+       false AS is_due
+FROM orders o JOIN order_parts p ON p.order_id = o.id
+WHERE o.id = $1 AND p.store_id = $2 FOR UPDATE OF o
+
+-- Under the order's lock.
+-- name: ORDERS_PARTS
+SELECT store_id, status, amount FROM order_parts WHERE order_id = $1 ORDER BY store_id
+
+-- name: ORDERS_MOVE_PART
+UPDATE order_parts SET status = $4, tracking_number = coalesce($5, tracking_number), updated_at = now()
+WHERE order_id = $1 AND store_id = $2 AND status = $3
+
+-- name: ORDERS_SET_STATUS
+UPDATE orders SET status = $2, cancel_reason = $3, updated_at = now() WHERE id = $1
+
+-- name: ORDERS_SET_PAYMENT_STATUS
+UPDATE orders SET payment_status = $2, updated_at = now() WHERE id = $1
+
+-- Marks the lines of a part as given back and says what they were; a second call finds nothing. $2
+-- null is every part.
+-- name: ORDERS_RESTOCK_LINES
+WITH back AS (
+    UPDATE order_lines l SET restocked = l.quantity
+    WHERE l.order_id = $1 AND ($2::uuid IS NULL OR l.store_id = $2) AND l.restocked = 0
+    RETURNING l.product_id, l.quantity
+)
+SELECT product_id, quantity FROM back
+
+-- name: ORDERS_EXPIRED
+SELECT id FROM orders
+WHERE status = 'pending' AND payment_status = 'unpaid' AND expires_at <= now()
+ORDER BY expires_at LIMIT $1

@@ -1,0 +1,1 @@
+DROP TABLE order_events, order_lines, order_parts, orders CASCADE;

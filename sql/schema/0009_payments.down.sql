@@ -1,0 +1,1 @@
+DROP TABLE refunds, provider_events, payments CASCADE;
