@@ -27,6 +27,11 @@ enum err json_read(struct arena *a, struct problems *list, const char *s, size_t
  */
 const char *json_number_text(struct json_object *o);
 
+/* The length in bytes (1 to 4) of the code point that begins at `s`, of which `len` bytes may be
+ * read; 0 if it is malformed: overlong, a surrogate, above U+10FFFF, cut off, or len 0. NUL is
+ * well- formed here. */
+size_t utf8_step(const char *s, size_t len);
+
 /* Whether `len` bytes are well-formed UTF-8 without NUL. */
 bool utf8_valid(const char *s, size_t len);
 
