@@ -15,9 +15,10 @@
  *
  * Round trips. pg_queue() only notes a statement; the next call that needs an answer sends all that
  * is queued and itself as one pipeline, and reports the first failure. pg_begin() is queued too, so
- * begin + reads is one round trip, and writes + commit is one, unless a queued statement is
- * guarded: then the commit waits for its outcome. Keep a pipeline small (some dozens of statements,
- * some 10 KiB): libpq sends it before it reads.
+ * begin + reads is one round trip, and writes + commit is one, unless a queued statement can refuse
+ * (it returns `outcome`, or may touch no row, which all may but a plain INSERT ... VALUES): then
+ * the commit waits for its result. Keep a pipeline small (some dozens of statements, some 10 KiB):
+ * libpq sends it before it reads.
  *
  * Errors. SQLSTATEs and constraint names become `enum err` in two tables (pg_errors.c, and the
  * shop's constraints). ERR_RERUN: serialization failure or deadlock. ERR_LOST: the connection died
@@ -64,8 +65,9 @@ struct pg_options {
     const struct pg_constraint *constraints; /* ends with a row whose name is NULL; or NULL */
 };
 
-/* A handle that is not connected yet. `options` and its strings must outlive it. Ends with
- * pg_free(). */
+/* A handle that is not connected yet. The table must contain TX_BEGIN, TX_COMMIT, TX_ROLLBACK,
+ * TX_PLAN_CUSTOM and TX_PLAN_AUTO; aborts if one is missing. `options` and its strings must outlive
+ * it. Ends with pg_free(). */
 struct pg *pg_new(const struct pg_options *options);
 void pg_free(struct pg *pg);
 
@@ -124,8 +126,10 @@ struct pg_arg pg_arg_id_or_null(struct uuid id);
         (sizeof((const struct pg_arg[]){__VA_ARGS__}) / sizeof(struct pg_arg))
 
 /* The transaction. pg_begin() is queued, not sent. pg_commit() sends what is queued and COMMIT; OK
- * means committed. pg_rollback() drops the queue and rolls back; it never fails (a lost connection
- * has rolled back already). Nesting is a bug and aborts. */
+ * means committed, anything else that it was rolled back (but see ERR_SERVICE_UNAVAILABLE above):
+ * either way the transaction is over. pg_rollback() drops the queue and rolls back; it never fails
+ * (a lost connection has rolled back already), and does nothing without a transaction. Nesting is a
+ * bug and aborts. After ERR_LOST every call is ERR_LOST until pg_rollback(). */
 enum err pg_begin(struct ctx *ctx);
 enum err pg_commit(struct ctx *ctx);
 void pg_rollback(struct ctx *ctx);
@@ -133,7 +137,9 @@ bool pg_in_transaction(const struct pg *pg);
 
 /* Notes a statement whose rows nobody needs. The arguments are copied. Its failure or refusal is
  * what the next sending call returns; a write that touched no row is ERR_NOT_FOUND there, unless
- * the statement returns a column `outcome`. Aborts if the number of arguments is wrong. */
+ * the statement returns a column `outcome`. Aborts if the number of arguments is wrong, or outside
+ * of a transaction, where nobody would send it. Only reads run outside: there too a lost connection
+ * is ERR_LOST, though the statement may have run. */
 #define pg_queue(ctx, stmt, ...) pg_queue_args((ctx), (stmt), PG_ARGS(__VA_ARGS__))
 void pg_queue_args(struct ctx *ctx, int stmt, const struct pg_arg *args, size_t n);
 
@@ -151,8 +157,8 @@ enum err pg_touch_args(struct ctx *ctx, int stmt, int64_t *touched, const struct
 /* Reads one row into `*row`, column by column into the member of the same name. Every field must
  * have its column (ERR_INTERNAL else, logged); columns without a field are ignored; null leaves
  * zero. ERR_NOT_FOUND if there is no row; the first if there are several. Members are TEXT, INT,
- * BOOL, ID or JSON; timestamps are read as TEXT, or, as API times in milliseconds, into INT. Text
- * lives in ctx->arena. */
+ * BOOL, ID or JSON; timestamps are read as TEXT (in PostgreSQL's form, so that they can be handed
+ * back without loss), or, in milliseconds, into INT. Text lives in ctx->arena. */
 #define pg_one(ctx, stmt, table, row, ...)                                                         \
     pg_one_args((ctx), (stmt), (table), (row), PG_ARGS(__VA_ARGS__))
 enum err pg_one_args(struct ctx *ctx, int stmt, const struct input *table, void *row,
@@ -168,7 +174,7 @@ enum err pg_all_args(struct ctx *ctx, int stmt, const struct input *table, void 
  * are member names; integers, floats, numerics and booleans are printed bare, json as it is,
  * timestamptz as an RFC 3339 time in UTC, all else as strings. An alias "name:kind" says what a
  * type cannot: "price:money" is printed as a decimal string of the row's `currency` column;
- * "x:hidden" is not printed. */
+ * "x:hidden" is not printed, nor is `outcome`. */
 #define pg_object(ctx, stmt, out, ...) pg_object_args((ctx), (stmt), (out), PG_ARGS(__VA_ARGS__))
 enum err pg_object_args(struct ctx *ctx, int stmt, struct text *out, const struct pg_arg *args,
                         size_t n);

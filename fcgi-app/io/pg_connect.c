@@ -1,0 +1,429 @@
+/*
+ * io/pg_connect: the connection, and the plans of its statements.
+ *
+ * All statements are prepared at once when the connection is made, with a sync after each, so that
+ * every bad one is named, not only the first. They go in chunks, because a server that is reading
+ * Parse messages must not be kept from writing its answers. What a statement returns is described
+ * here too, so that no request has to look at types or parse aliases.
+ *
+ * One worker, one connection, no pool: a worker serves one request at a time. Rejected: preparing
+ * on first use, which finds a bad statement in the middle of an order; and SQL's PREPARE, which
+ * would need types.
+ */
+#include "io/pg_private.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK 32
+#define RETRY_NS INT64_C(100000000)      /* between two attempts to connect */
+#define LOG_AGAIN_NS INT64_C(5000000000) /* between two lines about one outage */
+#define GRACE_MS 2000                    /* beyond statement_timeout, then the server hangs */
+#define KEY_MAX 512                      /* a column name has 63 bytes, escapes at most six each */
+
+/* Types by their numbers in pg_type.dat, which are part of PostgreSQL's protocol. */
+static const struct {
+    Oid oid;
+    enum column_kind kind;
+} types[] = {
+    {20, COLUMN_INT},      /* int8 */
+    {23, COLUMN_INT},      /* int4 */
+    {21, COLUMN_INT},      /* int2 */
+    {25, COLUMN_TEXT},     /* text */
+    {2950, COLUMN_ID},     /* uuid */
+    {1184, COLUMN_TIME},   /* timestamptz */
+    {16, COLUMN_BOOL},     /* bool */
+    {3802, COLUMN_JSON},   /* jsonb */
+    {114, COLUMN_JSON},    /* json */
+    {1700, COLUMN_NUMBER}, /* numeric */
+    {701, COLUMN_NUMBER},  /* float8 */
+    {700, COLUMN_NUMBER},  /* float4 */
+    {26, COLUMN_INT},      /* oid */
+};
+
+static const char *const kind_names[COLUMN__COUNT] = {
+    [COLUMN_TEXT] = "text", [COLUMN_INT] = "int",     [COLUMN_NUMBER] = "number",
+    [COLUMN_BOOL] = "bool", [COLUMN_JSON] = "json",   [COLUMN_TIME] = "time",
+    [COLUMN_ID] = "id",     [COLUMN_MONEY] = "money", [COLUMN_HIDDEN] = "hidden",
+};
+
+void
+pg_die(const char *stmt, const char *what)
+{
+    log_event(LOG_ERROR, EVENT("pg.misuse"), TEXT("db.operation", stmt),
+              TEXT("error.message", what));
+    abort();
+}
+
+const char *
+pg_stmt_name(const struct pg *pg, int stmt)
+{
+    if (stmt <= 0 || stmt >= pg->options.count)
+        pg_die(NULL, "no such statement");
+    return pg->options.stmts[stmt].name;
+}
+
+/* A notice may quote rows; what kind of notice it was is enough. */
+static void
+notice(void *arg, const PGresult *r)
+{
+    (void)arg;
+    log_event(LOG_DEBUG, EVENT("pg.notice"),
+              TEXT("error.code", PQresultErrorField(r, PG_DIAG_SQLSTATE)),
+              TEXT("error.type", PQresultErrorField(r, PG_DIAG_SOURCE_FUNCTION)));
+}
+
+/* An outage makes each request fail; it need not make each one log. */
+static void
+log_outage(struct pg *pg, const char *why)
+{
+    int64_t now = clock_mono_ns();
+
+    if (pg->logged_ns != 0 && now - pg->logged_ns < LOG_AGAIN_NS)
+        return;
+    pg->logged_ns = now;
+    log_event(LOG_ERROR, EVENT("pg.unavailable"), TEXT("error.message", why));
+}
+
+void
+pg_close(struct pg *pg)
+{
+    PQfinish(pg->conn);
+    pg->conn = NULL;
+    arena_reset(pg->arena);
+    memset(pg->plans, 0, (size_t)pg->options.count * sizeof *pg->plans);
+}
+
+bool
+pg_alive(struct pg *pg)
+{
+    if (pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK)
+        return false;
+    /* An idle server says nothing, unless it says farewell: a message, then the end of the stream,
+     * which libpq sees one after the other. */
+    for (int i = 0; i < 4; i++) {
+        struct pollfd p = {.fd = PQsocket(pg->conn), .events = POLLIN};
+        if (poll(&p, 1, 0) <= 0)
+            return true;
+        if (PQconsumeInput(pg->conn) == 0 || PQstatus(pg->conn) != CONNECTION_OK)
+            return false;
+    }
+    return true;
+}
+
+PGresult *
+pg_next_result(struct pg *pg)
+{
+    int64_t limit = pg->options.statement_ms;
+    int wait = limit <= 0 || limit > 86400000 ? -1 : (int)limit + GRACE_MS;
+
+    if (pg->conn == NULL)
+        return NULL;
+    while (PQstatus(pg->conn) == CONNECTION_OK && PQisBusy(pg->conn)) {
+        struct pollfd p = {.fd = PQsocket(pg->conn), .events = POLLIN};
+        if (p.fd < 0)
+            break;
+        if (poll(&p, 1, wait) == 0) {
+            log_outage(pg, "the server hangs");
+            pg_close(pg);
+            return NULL;
+        }
+        if (PQconsumeInput(pg->conn) == 0)
+            break;
+    }
+    return PQgetResult(pg->conn);
+}
+
+/* ---- plans ---- */
+
+static int
+column_named(const struct pg_plan *plan, const char *name)
+{
+    for (int i = 0; i < plan->columns; i++)
+        if (strcmp(plan->column[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static enum column_kind
+kind_of_type(Oid oid)
+{
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (types[i].oid == oid)
+            return types[i].kind;
+    return COLUMN_TEXT;
+}
+
+/* Reads "name:kind". NULL, or what is wrong with it. */
+static const char *
+describe_column(struct arena *a, struct pg_column *c, const char *alias, Oid oid)
+{
+    const char *colon = strchr(alias, ':');
+
+    c->type = c->kind = kind_of_type(oid);
+    c->name =
+        colon == NULL ? arena_strdup(a, alias) : arena_strndup(a, alias, (size_t)(colon - alias));
+    if (colon != NULL && strcmp(colon + 1, "hidden") == 0)
+        c->kind = COLUMN_HIDDEN;
+    else if (colon != NULL && strcmp(colon + 1, "money") == 0)
+        c->kind = COLUMN_MONEY;
+    else if (colon != NULL)
+        return "a column has an alias of unknown kind";
+    if (c->kind == COLUMN_MONEY && c->type != COLUMN_INT)
+        return "a money column is not of integer type";
+    if (strcmp(c->name, "outcome") == 0)
+        c->kind = COLUMN_HIDDEN;
+
+    struct text key = text_new(a, KEY_MAX);
+    text_putc(&key, ',');
+    text_json(&key, c->name);
+    text_putc(&key, ':');
+    c->key = text_cstr(&key);
+    c->key_len = key.len;
+    return NULL;
+}
+
+/* Whether a statement always touches a row or fails: a plain INSERT ... VALUES. A cautious guess
+ * from the words in its text: if in doubt, the COMMIT waits one round trip. */
+static bool
+is_plain_insert(const char *sql)
+{
+    static const char *const doubts[] = {"select", "conflict", "unnest", "where", "with", "--"};
+
+    sql += strspn(sql, " \t\r\n");
+    if (strncasecmp(sql, "insert", 6) != 0 || strcasestr(sql, "values") == NULL)
+        return false;
+    for (size_t i = 0; i < sizeof doubts / sizeof doubts[0]; i++)
+        if (strcasestr(sql, doubts[i]) != NULL)
+            return false;
+    return true;
+}
+
+static const char *
+describe(struct pg *pg, int stmt, const PGresult *r)
+{
+    const struct pg_stmt *s = &pg->options.stmts[stmt];
+    struct pg_plan *plan = &pg->plans[stmt];
+
+    if (PQnparams(r) != s->params)
+        return "the number of parameters differs from the table's";
+    plan->columns = 0;
+    plan->column = arena_array(pg->arena, (size_t)PQnfields(r), sizeof *plan->column);
+    for (int i = 0; i < PQnfields(r); i++) {
+        const char *wrong =
+            describe_column(pg->arena, &plan->column[i], PQfname(r, i), PQftype(r, i));
+        if (wrong == NULL && column_named(plan, plan->column[i].name) >= 0)
+            wrong = "two columns have the same name";
+        if (wrong != NULL)
+            return wrong;
+        plan->columns++;
+    }
+    plan->outcome = column_named(plan, "outcome");
+    plan->field = column_named(plan, "field");
+    plan->message = column_named(plan, "message");
+    plan->currency = column_named(plan, "currency");
+    plan->sure = plan->outcome < 0 && is_plain_insert(s->sql);
+    for (int i = 0; i < plan->columns; i++)
+        if (plan->column[i].kind == COLUMN_MONEY && plan->currency < 0)
+            return "a money column needs a column currency";
+    return NULL;
+}
+
+static void
+log_bad_statement(const struct pg *pg, int stmt, const char *state, const char *why)
+{
+    log_event(LOG_ERROR, EVENT("pg.prepare"), TEXT("db.operation", pg->options.stmts[stmt].name),
+              TEXT("error.code", state), TEXT("error.message", why));
+}
+
+/* Reads the answers to Parse and Describe of one statement, up to the sync. */
+static enum err
+read_prepared(struct pg *pg, int stmt)
+{
+    enum err e = OK;
+    bool described = false;
+
+    for (int results = 0;;) {
+        PGresult *r = pg_next_result(pg);
+        if (r == NULL) {
+            if (pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK || ++results > 8)
+                return ERR_SERVICE_UNAVAILABLE;
+            continue;
+        }
+        ExecStatusType status = PQresultStatus(r);
+        if (status == PGRES_FATAL_ERROR && e == OK) {
+            const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+            log_bad_statement(pg, stmt, state, PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
+            e = ERR_INTERNAL;
+        } else if (status == PGRES_COMMAND_OK && e == OK) {
+            /* The first is the answer to Parse, the second that to Describe. */
+            const char *wrong = described ? describe(pg, stmt, r) : NULL;
+            described = true;
+            if (wrong != NULL) {
+                log_bad_statement(pg, stmt, NULL, wrong);
+                e = ERR_INTERNAL;
+            }
+        }
+        PQclear(r);
+        if (status == PGRES_PIPELINE_SYNC)
+            return e;
+    }
+}
+
+static enum err
+prepare_all(struct pg *pg)
+{
+    const struct pg_stmt *stmts = pg->options.stmts;
+    enum err e = OK;
+
+    for (int from = 1; from < pg->options.count; from += CHUNK) {
+        int to = from + CHUNK < pg->options.count ? from + CHUNK : pg->options.count;
+        for (int i = from; i < to; i++)
+            if (PQsendPrepare(pg->conn, stmts[i].name, stmts[i].sql, 0, NULL) == 0 ||
+                PQsendDescribePrepared(pg->conn, stmts[i].name) == 0 ||
+                PQpipelineSync(pg->conn) == 0)
+                return ERR_SERVICE_UNAVAILABLE;
+        for (int i = from; i < to; i++) {
+            enum err one = read_prepared(pg, i);
+            if (one == ERR_SERVICE_UNAVAILABLE)
+                return one;
+            if (one != OK)
+                e = one;
+        }
+    }
+    return e;
+}
+
+static enum err
+try_open(struct pg *pg)
+{
+    const struct pg_options *o = &pg->options;
+    const char *options = arena_printf(
+        pg->arena,
+        "-c statement_timeout=%lld -c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 "
+        "-c bytea_output=hex -c idle_in_transaction_session_timeout=30000 "
+        "-c plan_cache_mode=auto",
+        (long long)o->statement_ms);
+    const char *seconds = arena_printf(pg->arena, "%lld", (long long)(o->connect_ms + 999) / 1000);
+    const char *user_timeout = arena_printf(
+        pg->arena, "%lld", (long long)(o->statement_ms > 0 ? o->statement_ms + GRACE_MS : 30000));
+    const char *const names[] = {"dbname",
+                                 "application_name",
+                                 "connect_timeout",
+                                 "options",
+                                 "client_encoding",
+                                 "tcp_user_timeout",
+                                 "keepalives",
+                                 "keepalives_idle",
+                                 "keepalives_interval",
+                                 "keepalives_count",
+                                 NULL};
+    const char *const values[] = {o->url, o->name, seconds, options, "UTF8", user_timeout,
+                                  "1",    "10",    "5",     "3",     NULL};
+
+    pg->conn = PQconnectdbParams(names, values, 1);
+    if (pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK) {
+        log_outage(pg, pg->conn == NULL ? "out of memory" : PQerrorMessage(pg->conn));
+        return ERR_SERVICE_UNAVAILABLE;
+    }
+    PQsetNoticeReceiver(pg->conn, notice, NULL);
+    PQsetErrorVerbosity(pg->conn, PQERRORS_TERSE);
+    PQsetErrorContextVisibility(pg->conn, PQSHOW_CONTEXT_NEVER);
+    if (PQenterPipelineMode(pg->conn) == 0)
+        return ERR_SERVICE_UNAVAILABLE;
+    enum err e = prepare_all(pg);
+    if (e == ERR_SERVICE_UNAVAILABLE)
+        log_outage(pg, "the connection broke while statements were prepared");
+    return e;
+}
+
+static int
+control(const struct pg *pg, const char *name)
+{
+    for (int i = 1; i < pg->options.count; i++)
+        if (strcmp(pg->options.stmts[i].name, name) == 0)
+            return i;
+    pg_die(name, "the table of statements lacks it");
+}
+
+/* ---- public ---- */
+
+struct pg *
+pg_new(const struct pg_options *options)
+{
+    struct pg *pg = calloc(1, sizeof *pg);
+
+    if (pg == NULL)
+        pg_die(NULL, "out of memory");
+    pg->options = *options;
+    pg->begin = control(pg, "TX_BEGIN");
+    pg->commit = control(pg, "TX_COMMIT");
+    pg->rollback = control(pg, "TX_ROLLBACK");
+    pg->plan_custom = control(pg, "TX_PLAN_CUSTOM");
+    pg->plan_auto = control(pg, "TX_PLAN_AUTO");
+    pg->plans = calloc((size_t)options->count, sizeof *pg->plans);
+    if (pg->plans == NULL)
+        pg_die(NULL, "out of memory");
+    pg->arena = arena_new();
+    return pg;
+}
+
+void
+pg_free(struct pg *pg)
+{
+    if (pg == NULL)
+        return;
+    pg_close(pg);
+    arena_free(pg->arena);
+    free(pg->plans);
+    free(pg->calls);
+    free(pg);
+}
+
+enum err
+pg_open(struct pg *pg)
+{
+    if (pg_alive(pg))
+        return OK;
+    if (pg->conn != NULL)
+        log_event(LOG_WARN, EVENT("pg.lost"), TEXT("error.message", "connection found broken"));
+    pg_close(pg);
+    if (pg->retry_at_ns != 0 && clock_mono_ns() < pg->retry_at_ns)
+        return pg->last_open;
+    pg->last_open = try_open(pg);
+    if (pg->last_open == OK) {
+        pg->retry_at_ns = pg->logged_ns = 0;
+    } else {
+        pg_close(pg);
+        pg->retry_at_ns = clock_mono_ns() + RETRY_NS;
+    }
+    return pg->last_open;
+}
+
+int
+pg_columns(struct pg *pg, int stmt)
+{
+    pg_stmt_name(pg, stmt);
+    return pg->plans[stmt].columns;
+}
+
+const char *
+pg_column_name(struct pg *pg, int stmt, int column)
+{
+    if (column < 0 || column >= pg_columns(pg, stmt))
+        pg_die(pg_stmt_name(pg, stmt), "no such column");
+    return pg->plans[stmt].column[column].name;
+}
+
+const char *
+pg_column_kind(struct pg *pg, int stmt, int column)
+{
+    if (column < 0 || column >= pg_columns(pg, stmt))
+        pg_die(pg_stmt_name(pg, stmt), "no such column");
+    return kind_names[pg->plans[stmt].column[column].kind];
+}

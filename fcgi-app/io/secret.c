@@ -1,0 +1,180 @@
+/*
+ * io/secret: digests and comparisons by OpenSSL, password hashes by libcrypt.
+ *
+ * yescrypt for new hashes: it is memory-hard, it is what Debian itself hashes with, and libcrypt
+ * writes its parameters into the hash. Which parameters belong to a cost is not repeated here:
+ * password_is_old() asks libcrypt for a setting of that cost and compares the beginnings. Rejected:
+ * argon2 (another library) and bcrypt (4 KiB of memory, 72 bytes of password).
+ *
+ * libcrypt refuses passwords of CRYPT_MAX_PASSPHRASE_SIZE bytes or more. Since a client chooses the
+ * length, that must not be a failure: what is too long is replaced by its SHA-256 in hexadecimal
+ * digits, on both sides. The older systems' bcrypt looked at 72 bytes only, so the check of such a
+ * hash looks at no more.
+ */
+#include "io/secret.h"
+
+#include "base/id.h"
+#include "base/log.h"
+
+#include <crypt.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOKEN_BYTES 32
+#define BCRYPT_SIGNIFICANT 72
+#define YESCRYPT "$y$"
+
+static void
+die(const char *what)
+{
+    log_event(LOG_ERROR, EVENT("secret.failed"), TEXT("error.message", what));
+    abort();
+}
+
+static void
+hex(const uint8_t *data, size_t len, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = digits[data[i] >> 4];
+        out[2 * i + 1] = digits[data[i] & 15];
+    }
+    out[2 * len] = '\0';
+}
+
+static bool
+begins(const char *s, const char *with)
+{
+    return strncmp(s, with, strlen(with)) == 0;
+}
+
+/* The phrase that libcrypt gets for `password`, in `out`. */
+static void
+phrase_of(const char *password, bool bcrypt, char out[CRYPT_MAX_PASSPHRASE_SIZE])
+{
+    size_t len = strlen(password);
+
+    if (bcrypt && len > BCRYPT_SIGNIFICANT)
+        len = BCRYPT_SIGNIFICANT;
+    if (len < CRYPT_MAX_PASSPHRASE_SIZE) {
+        memcpy(out, password, len);
+        out[len] = '\0';
+    } else {
+        uint8_t digest[SHA256_SIZE];
+        secret_sha256(password, len, digest);
+        hex(digest, sizeof digest, out);
+        OPENSSL_cleanse(digest, sizeof digest);
+    }
+}
+
+/* Runs libcrypt; `out` gets the hash. False if the setting is not understood or memory is short. */
+static bool
+hash_with(const char *password, const char *setting, char out[CRYPT_OUTPUT_SIZE])
+{
+    char phrase[CRYPT_MAX_PASSPHRASE_SIZE];
+    struct crypt_data *data = calloc(1, sizeof *data); /* 32 KiB: too much for a stack frame */
+
+    if (data == NULL)
+        die("out of memory");
+    phrase_of(password, begins(setting, "$2"), phrase);
+    const char *hash = crypt_rn(phrase, setting, data, (int)sizeof *data);
+    bool good = hash != NULL && hash[0] != '*';
+    if (good) {
+        size_t len = strnlen(hash, CRYPT_OUTPUT_SIZE - 1);
+        memcpy(out, hash, len);
+        out[len] = '\0';
+    }
+    OPENSSL_cleanse(phrase, sizeof phrase);
+    OPENSSL_cleanse(data, sizeof *data);
+    free(data);
+    return good;
+}
+
+void
+secret_sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE])
+{
+    unsigned size = 0;
+
+    if (EVP_Digest(data, len, out, &size, EVP_sha256(), NULL) != 1 || size != SHA256_SIZE)
+        die("SHA-256 is not available");
+}
+
+char *
+secret_hex(struct arena *a, const void *data, size_t len)
+{
+    char *out = arena_alloc(a, 2 * len + 1);
+
+    hex(data, len, out);
+    return out;
+}
+
+char *
+secret_token(struct arena *a)
+{
+    uint8_t bytes[TOKEN_BYTES];
+    char *out = arena_alloc(a, 4 * ((TOKEN_BYTES + 2) / 3) + 1);
+
+    random_bytes(bytes, sizeof bytes);
+    EVP_EncodeBlock((unsigned char *)out, bytes, sizeof bytes);
+    OPENSSL_cleanse(bytes, sizeof bytes);
+    for (char *p = out; *p != '\0'; p++) {
+        if (*p == '+')
+            *p = '-';
+        else if (*p == '/')
+            *p = '_';
+        else if (*p == '=')
+            *p = '\0';
+    }
+    return out;
+}
+
+bool
+secret_equal(const void *x, const void *y, size_t len)
+{
+    return CRYPTO_memcmp(x, y, len) == 0;
+}
+
+char *
+password_hash(struct arena *a, const char *password, int64_t cost)
+{
+    char setting[CRYPT_GENSALT_OUTPUT_SIZE], hash[CRYPT_OUTPUT_SIZE];
+
+    /* No random bytes given: libcrypt takes its own from the kernel. */
+    if (cost < 1 || cost > 11 ||
+        crypt_gensalt_rn(YESCRYPT, (unsigned long)cost, NULL, 0, setting, sizeof setting) == NULL ||
+        !hash_with(password, setting, hash))
+        die("libcrypt cannot hash a password");
+    return arena_strdup(a, hash);
+}
+
+bool
+password_check(const char *password, const char *hash)
+{
+    char made[CRYPT_OUTPUT_SIZE];
+
+    if (!begins(hash, YESCRYPT) && !begins(hash, "$2a$") && !begins(hash, "$2b$"))
+        return false;
+    if (!hash_with(password, hash, made))
+        return false;
+    size_t len = strlen(made);
+    return strlen(hash) == len && secret_equal(made, hash, len);
+}
+
+bool
+password_is_old(const char *hash, int64_t cost)
+{
+    static const char salt[16] = {0};
+    char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+
+    if (!begins(hash, YESCRYPT))
+        return true;
+    if (crypt_gensalt_rn(YESCRYPT, (unsigned long)cost, salt, sizeof salt, setting,
+                         sizeof setting) == NULL)
+        return true;
+    /* "$y$", parameters, "$": the parameters are what the cost decides. */
+    const char *end = strchr(setting + strlen(YESCRYPT), '$');
+    return end == NULL || strncmp(hash, setting, (size_t)(end - setting) + 1) != 0;
+}
