@@ -52,7 +52,8 @@ enum field_kind {
 
 enum field_format {
     FORMAT_PLAIN = 0,
-    FORMAT_EMAIL,    /* one @, a dot in the domain, no blanks, at most 254; made lower case */
+    FORMAT_EMAIL,    /* one @, a dot in the domain, no blanks and none of <>()[],;:\", at most 254;
+                        made lower case */
     FORMAT_PHONE,    /* made canonical by phone_normalise */
     FORMAT_USERNAME, /* 3-32 of a-z 0-9 . _ -, begins with a letter; made lower case */
     FORMAT_CURRENCY, /* one that money_scale knows */
@@ -67,7 +68,9 @@ struct field {
     bool required;
     bool nullable;
     int64_t min, max;   /* KIND_TEXT: characters after trimming; KIND_INT: value; KIND_LIST: items;
-                           max 0 is 255 for text, 100 for lists, none for numbers */
+                           KIND_JSON: characters of a string (untrimmed), and max alone: bytes of
+                           an object; max 0 is 255 for text, 100 for lists, 4096 for an object,
+                           none for numbers; min 0 refuses negative numbers */
     const char *one_of; /* "asc|desc": the only words allowed */
     enum field_format format;
     const struct input *items; /* KIND_LIST: of what */
@@ -122,14 +125,16 @@ void input_reject(struct input_errors *errors, const char *name, const char *fmt
 bool input_refused(const struct input_errors *errors, const char *name);
 
 /* Reads a JSON object into a new struct in the arena. ERR_VALIDATION after adding a problem for
- * each field that fails, in the order of the table, then for each unknown member in the order sent.
+ * each field that fails, in the order of the table, then for each unknown member in the order sent;
+ * after a hundred it stops counting. A list's parts are named "items[2].quantity".
  * Text is trimmed of blanks at both ends, except FORMAT_SECRET, and must not be empty if
  * required. */
 enum err input_from_json(struct arena *a, struct problems *list, const struct input *table,
                          struct json_object *body, void **out);
 
 /* The same from a query string (application/x-www-form-urlencoded: '+' is a blank). An empty value
- * counts as not sent. A name that appears twice is refused. */
+ * counts as not sent. A name that appears twice is refused. Aborts if the table has a KIND_JSON or
+ * KIND_LIST: a query cannot say them. */
 enum err input_from_query(struct arena *a, struct problems *list, const struct input *table,
                           const char *query, void **out);
 
