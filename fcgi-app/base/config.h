@@ -68,11 +68,18 @@ extern const struct config *conf;
 /* Reads file (NULL for none), credentials and environment, checks everything, and only then puts
  * the result in force. False if anything is wrong: each fault has then been printed to `err`, one
  * line each, naming its variable, and the old settings stay. Unknown names in the file are faults.
- */
+ * Strings of the settings before these stay valid too, until the next load that succeeds. */
 bool config_load(const char *file, FILE *err);
 
 /* Whether SOKO_ENV is demo. */
 bool config_is_demo(void);
+
+/* The value in force of a variable, named as in the environment ("STATEMENT_TIMEOUT"), as it would
+ * be written in the file: spans with their largest exact unit. NULL if no such variable exists, if
+ * it is a secret, or before the first config_load(). Text is returned as it is and lives as long as
+ * the settings; numbers are printed into `buf`, for which CONFIG_VALUE_SIZE suffices. */
+#define CONFIG_VALUE_SIZE 24
+const char *config_value(const char *name, char *buf, size_t size);
 
 /* Prints the table for people: name, default, sentence. `soko-api --help` is this. */
 void config_help(FILE *out);

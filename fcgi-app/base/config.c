@@ -1,0 +1,570 @@
+/*
+ * Design: a row says everything about one setting; its variable is the member's name in upper case,
+ * and its kind follows from the member's C type, so that no two places can disagree. All sources
+ * write texts into one slot a row, later ones over earlier ones; then each slot is read once. So a
+ * bad value that a later source replaces does no harm, and each fault is told once.
+ *
+ * Each load lives in an arena of its own. The one before is kept for strings that somebody still
+ * holds (a worker that finishes its request while SIGHUP is handled).
+ *
+ * Rejected: units that default to seconds (somebody always means milliseconds), and a nested
+ * format such as TOML (systemd, Docker and shells all speak NAME=value).
+ */
+#include "base/config.h"
+
+#include "base/json.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#define NAME_SIZE 40
+#define VALUE_MOST 8192
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
+#ifndef SOKO_SQL_DIR
+#define SOKO_SQL_DIR "/usr/share/soko/sql"
+#endif
+
+enum kind { KIND_TEXT, KIND_INT, KIND_SPAN, KIND_SIZE };
+
+struct setting {
+    const char *member;
+    enum kind kind;
+    size_t at;
+    const char *def;  /* NULL: must be given */
+    int64_t min, max; /* characters, the number, milliseconds or bytes */
+    const char *one_of;
+    bool secret;
+    const char *doc;
+};
+
+/* Where a value came from, and its text. */
+struct slot {
+    const char *value; /* NULL: nowhere */
+    const char *source;
+};
+
+struct load {
+    struct arena *arena;
+    FILE *err;
+    struct slot *slots;
+    bool failed;
+};
+
+struct unit {
+    const char *name;
+    int64_t worth;
+};
+
+#define ROW(member_, def_, min_, max_, ...)                                                          \
+    {                                                                                                \
+        .member = #member_, .at = offsetof(struct config, member_),                                \
+        .kind = _Generic(((struct config *)0)->member_,                                            \
+                         const char *: KIND_TEXT,                                                  \
+                         int64_t: KIND_INT,                                                        \
+                         struct span: KIND_SPAN,                                                   \
+                         struct size: KIND_SIZE),                                                  \
+        .def = (def_), .min = (min_), .max = (max_), __VA_ARGS__ \
+    }
+
+/* clang-format off */
+static const struct setting settings[] = {
+    ROW(soko_env, "production", 0, 16, .one_of = "production|demo",
+        .doc = "demo offers simulated payments and prints what a shop must keep to itself"),
+    ROW(log_level, "info", 0, 16, .one_of = "debug|info|warn|error",
+        .doc = "the least level that is logged"),
+    ROW(database_url, NULL, 1, 4096, .secret = true,
+        .doc = "PostgreSQL, as postgresql://user:password@host/soko or key=value pairs"),
+    ROW(database_connect_timeout, "5s", 1, 5 * MINUTE,
+        .doc = "how long a connection to PostgreSQL may take to open"),
+    ROW(statement_timeout, "5s", 1, HOUR,
+        .doc = "how long one SQL statement may run; must be less than WORKER_DEADLINE"),
+    ROW(redis_address, "127.0.0.1:6379", 1, 1024, .secret = true,
+        .doc = "Redis, as host:port or unix:/path, with password@ before it if it has one"),
+    ROW(redis_timeout, "200ms", 1, MINUTE,
+        .doc = "how long Redis may take to connect, or to answer, before we go on without it"),
+    ROW(token_key, NULL, 32, 1024, .secret = true,
+        .doc = "signs access tokens; whoever knows it is everybody; make one by openssl rand -hex 32"),
+    ROW(access_token_ttl, "15min", 1, DAY,
+        .doc = "life of an access token"),
+    ROW(refresh_token_ttl, "7d", 1, 365 * DAY,
+        .doc = "life of a refresh token; a session unused for so long is over"),
+    ROW(refresh_grace, "30s", 0, HOUR,
+        .doc = "how long a rotated refresh token may come again without ending the session"),
+    ROW(password_min_length, "8", 1, 128,
+        .doc = "least characters of a new password"),
+    ROW(password_cost, "5", 1, 11,
+        .doc = "cost of yescrypt; each step doubles memory and time of a sign-in"),
+    ROW(limit_public, "60", 0, 1000000,
+        .doc = "requests a minute and address without sign-in; 0 is no limit"),
+    ROW(limit_signed_in, "120", 0, 1000000,
+        .doc = "requests a minute and account; 0 is no limit"),
+    ROW(limit_login, "10", 0, 1000000,
+        .doc = "sign-ins and registrations together a minute and address; 0 is no limit"),
+    ROW(idempotency_ttl, "24h", 1, 365 * DAY,
+        .doc = "how long an answer is kept under its Idempotency-Key"),
+    ROW(order_payment_ttl, "30min", 1, 365 * DAY,
+        .doc = "how long an order waits for its payment before it expires"),
+    ROW(workers_fast, "0", 0, 4096,
+        .doc = "workers for what needs PostgreSQL and Redis only; 0 is four a core"),
+    ROW(workers_hash, "0", 0, 4096,
+        .doc = "workers for what hashes passwords; 0 is one a core"),
+    ROW(workers_wire, "16", 1, 4096,
+        .doc = "workers for what calls a provider"),
+    ROW(worker_max_requests, "100000", 0, 1000000000,
+        .doc = "requests after which a worker is replaced; 0 is never"),
+    ROW(worker_deadline, "10s", 1, HOUR,
+        .doc = "a worker that spends longer on one request is killed"),
+    ROW(queue_limit, "1s", 1, HOUR,
+        .doc = "a request that waited longer for a worker is answered 503 at once"),
+    ROW(stop_timeout, "30s", 1, HOUR,
+        .doc = "how long workers may finish their request when the service stops"),
+    ROW(jobs_poll, "100ms", 1, HOUR,
+        .doc = "pause between looks at an empty outbox"),
+    ROW(jobs_lease, "60s", 1, DAY,
+        .doc = "a job whose worker died is taken over after this"),
+    ROW(jobs_backoff, "1s", 1, DAY,
+        .doc = "pause before the first retry of a job, doubled for each further one"),
+    ROW(jobs_backoff_max, "1h", 1, 30 * DAY,
+        .doc = "longest pause between retries of a job"),
+    ROW(jobs_max_attempts, "12", 1, 1000,
+        .doc = "attempts after which a job is set aside for a person to look at"),
+    ROW(jobs_batch, "16", 1, 1000,
+        .doc = "jobs claimed at once"),
+    ROW(sql_dir, SOKO_SQL_DIR, 1, 4096,
+        .doc = "folder of the schema's migrations and functions"),
+    ROW(fault_dir, "", 0, 4096,
+        .doc = "for tests: folder whose files make a process die (see base/fault.h)"),
+};
+/* clang-format on */
+
+#define COUNT (sizeof settings / sizeof settings[0])
+
+_Static_assert(COUNT * sizeof(int64_t) == sizeof(struct config) || sizeof(char *) != 8,
+               "a row a member");
+
+static const struct unit span_units[] = {{"d", DAY},    {"h", HOUR}, {"min", MINUTE},
+                                         {"s", SECOND}, {"ms", 1},   {NULL, 0}};
+static const struct unit size_units[] = {{"M", 1024 * 1024}, {"K", 1024}, {"", 1}, {NULL, 0}};
+static const struct unit plain_units[] = {{"", 1}, {NULL, 0}};
+
+const struct config *conf;
+
+static struct arena *arena_now, *arena_before;
+
+static const char *
+env_name(const struct setting *s, char out[NAME_SIZE])
+{
+    size_t i = 0;
+
+    for (; s->member[i] != '\0' && i + 1 < NAME_SIZE; i++) {
+        char c = s->member[i];
+
+        out[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+    }
+    out[i] = '\0';
+    return out;
+}
+
+/* The row of a variable, or COUNT. */
+static size_t
+find(const char *name)
+{
+    char own[NAME_SIZE];
+    size_t i = 0;
+
+    while (i < COUNT && strcmp(env_name(&settings[i], own), name) != 0)
+        i++;
+    return i;
+}
+
+static bool fault(struct load *l, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Prints one fault, which names its variable; always false. */
+static bool
+fault(struct load *l, const char *name, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    const char *why = arena_vprintf(l->arena, fmt, ap);
+    va_end(ap);
+    fprintf(l->err, "%s: %s\n", name, why);
+    l->failed = true;
+    return false;
+}
+
+static const struct unit *
+units_of(enum kind kind)
+{
+    return kind == KIND_SPAN ? span_units : kind == KIND_SIZE ? size_units : plain_units;
+}
+
+/* Prints a number with the largest unit that divides it. */
+static const char *
+number_text(enum kind kind, int64_t n, char *buf, size_t size)
+{
+    const struct unit *u = units_of(kind);
+
+    while (u->worth > 1 && (n == 0 || n % u->worth != 0))
+        u++;
+    snprintf(buf, size, "%lld%s", (long long)(n / u->worth), u->name);
+    return buf;
+}
+
+/* Reads "15min". NULL if all is well, else what is wrong. */
+static const char *
+number(enum kind kind, const char *s, int64_t *out)
+{
+    const struct unit *u = units_of(kind);
+    size_t digits = strspn(s, "0123456789");
+    int64_t n = 0;
+
+    if (digits == 0)
+        return kind == KIND_SPAN ? "must be a number with a unit, such as 250ms, 30s, 15min, 7d"
+                                 : "must be a whole number";
+    if (kind == KIND_SPAN && s[digits] == '\0')
+        return "needs a unit: ms, s, min, h or d";
+    while (u->name != NULL && strcmp(u->name, s + digits) != 0)
+        u++;
+    if (u->name == NULL)
+        return kind == KIND_SPAN   ? "has an unknown unit: use ms, s, min, h or d"
+               : kind == KIND_SIZE ? "has an unknown unit: use K or M"
+                                   : "must be a whole number";
+    for (size_t i = 0; i < digits; i++) {
+        if (n > (INT64_MAX / u->worth - 9) / 10)
+            return "is too large";
+        n = n * 10 + (s[i] - '0');
+    }
+    *out = n * u->worth;
+    return NULL;
+}
+
+static bool
+is_word(const char *words, const char *s)
+{
+    size_t len = strlen(s);
+
+    for (const char *w = words; w != NULL; w = strchr(w, '|')) {
+        w += *w == '|';
+        if (strncmp(w, s, len) == 0 && (w[len] == '|' || w[len] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static const char *
+check_text(struct arena *a, const struct setting *s, const char *value)
+{
+    int64_t n = (int64_t)utf8_length(value);
+
+    if (!utf8_valid(value, strlen(value)))
+        return "is not valid UTF-8";
+    for (const char *c = value; *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return "contains a control character";
+    }
+    if (s->one_of != NULL && !is_word(s->one_of, value))
+        return arena_printf(a, "must be one of %s", s->one_of);
+    if (n == 0 && s->min > 0)
+        return "must not be empty";
+    if (n < s->min)
+        return arena_printf(a, "must have at least %lld characters", (long long)s->min);
+    if (n > s->max)
+        return arena_printf(a, "must have at most %lld characters", (long long)s->max);
+    return NULL;
+}
+
+static const char *
+check_number(struct arena *a, const struct setting *s, const char *value, int64_t *out)
+{
+    char low[CONFIG_VALUE_SIZE], high[CONFIG_VALUE_SIZE];
+    const char *why = number(s->kind, value, out);
+
+    if (why != NULL || (*out >= s->min && *out <= s->max))
+        return why;
+    return arena_printf(a, "must be from %s to %s", number_text(s->kind, s->min, low, sizeof low),
+                        number_text(s->kind, s->max, high, sizeof high));
+}
+
+/* Reads one slot into its member. */
+static void
+read_slot(struct load *l, size_t i, struct config *c)
+{
+    const struct setting *s = &settings[i];
+    const struct slot *slot = &l->slots[i];
+    char name[NAME_SIZE];
+    void *to = (char *)c + s->at;
+    const char *why;
+    int64_t n = 0;
+
+    env_name(s, name);
+    if (slot->value == NULL) {
+        fault(l, name, "is missing: set it in the environment, in the file of --config%s",
+              s->secret ? ", or as a credential" : "");
+        return;
+    }
+    why = s->kind == KIND_TEXT ? check_text(l->arena, s, slot->value)
+                               : check_number(l->arena, s, slot->value, &n);
+    if (why != NULL && s->secret)
+        fault(l, name, "%s (%s)", why, slot->source);
+    else if (why != NULL)
+        fault(l, name, "%s, not \"%.100s\" (%s)", why, slot->value, slot->source);
+    else if (s->kind == KIND_TEXT)
+        memcpy(to, &slot->value, sizeof slot->value);
+    else /* struct span and struct size hold one int64_t each */
+        memcpy(to, &n, sizeof n);
+}
+
+/* Undoes systemd's quoting in place, see systemd.exec(5), EnvironmentFile=. NULL if all is well,
+ * else what is wrong. */
+static const char *
+unquote(char *s)
+{
+    char quote = *s == '"' || *s == '\'' ? *s : '\0', *to = s, *keep = s;
+    const char *from = s + (quote != '\0');
+
+    for (; *from != '\0' && (quote == '\0' || *from != quote); from++) {
+        bool escape = *from == '\\' && quote != '\'' &&
+                      (quote == '\0' || (from[1] != '\0' && strchr("\"\\`$", from[1]) != NULL));
+
+        if (escape && *++from == '\0')
+            return "has a continuation line, which is not supported";
+        *to++ = *from;
+        /* Blanks at the end go, unless they were escaped or quoted. */
+        if (escape || quote != '\0' || (*from != ' ' && *from != '\t'))
+            keep = to;
+    }
+    if (quote != '\0' && *from != quote)
+        return "has no closing quote";
+    if (quote != '\0' && from[1 + strspn(from + 1, " \t")] != '\0')
+        return "has text after its closing quote";
+    *keep = '\0';
+    return NULL;
+}
+
+static void
+read_line(struct load *l, char *line, const char *where)
+{
+    line += strspn(line, " \t");
+    if (*line == '\0' || *line == '#' || *line == ';')
+        return;
+    char *equals = strchr(line, '=');
+    if (equals == NULL) {
+        fault(l, where, "is not NAME=value");
+        return;
+    }
+    char *end = equals;
+    while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    *end = '\0';
+    size_t i = find(line);
+    char *value = equals + 1 + strspn(equals + 1, " \t");
+    const char *why = unquote(value);
+    if (i == COUNT)
+        fault(l, line, "is not a setting (%s)", where);
+    else if (why != NULL)
+        fault(l, line, "%s (%s)", why, where);
+    else
+        l->slots[i] = (struct slot){arena_strdup(l->arena, value), where};
+}
+
+static void
+read_file(struct load *l, const char *file)
+{
+    FILE *in = fopen(file, "re");
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t len;
+
+    if (in == NULL) {
+        fault(l, file, "%s", strerror(errno));
+        return;
+    }
+    for (int n = 1; (len = getline(&line, &cap, in)) >= 0; n++) {
+        const char *where = arena_printf(l->arena, "%s:%d", file, n);
+
+        while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+            line[--len] = '\0';
+        if (strlen(line) != (size_t)len)
+            fault(l, where, "contains a NUL byte");
+        else if (len > VALUE_MOST)
+            fault(l, where, "is too long");
+        else
+            read_line(l, line, where);
+    }
+    if (ferror(in))
+        fault(l, file, "%s", strerror(errno));
+    free(line);
+    fclose(in);
+}
+
+/* A secret from the file of its name in systemd's folder, if there is one. */
+static void
+read_credential(struct load *l, size_t i, const char *dir)
+{
+    char name[NAME_SIZE], data[VALUE_MOST + 1];
+    const char *path = arena_printf(l->arena, "%s/%s", dir, env_name(&settings[i], name));
+    FILE *in = fopen(path, "re");
+
+    if (in == NULL) {
+        if (errno != ENOENT)
+            fault(l, name, "%s: %s", path, strerror(errno));
+        return;
+    }
+    size_t len = fread(data, 1, sizeof data, in);
+    bool broken = ferror(in) != 0;
+    fclose(in);
+    while (len > 0 && (data[len - 1] == '\n' || data[len - 1] == '\r'))
+        len--;
+    if (broken || len > VALUE_MOST || memchr(data, '\0', len) != NULL)
+        fault(l, name, "%s cannot be read, is too long or contains a NUL byte", path);
+    else
+        l->slots[i] = (struct slot){arena_strndup(l->arena, data, len), path};
+}
+
+static void
+fill_slots(struct load *l, const char *file)
+{
+    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+    char name[NAME_SIZE];
+
+    for (size_t i = 0; i < COUNT; i++)
+        l->slots[i] = (struct slot){settings[i].def, "default"};
+    if (file != NULL)
+        read_file(l, file);
+    for (size_t i = 0; i < COUNT; i++) {
+        if (settings[i].secret && credentials != NULL && credentials[0] != '\0')
+            read_credential(l, i, credentials);
+        const char *value = getenv(env_name(&settings[i], name));
+        if (value != NULL)
+            l->slots[i] = (struct slot){arena_strdup(l->arena, value), "environment"};
+    }
+}
+
+/* What no row can say alone. */
+static void
+check_together(struct load *l, const struct config *c)
+{
+    char a[CONFIG_VALUE_SIZE], b[CONFIG_VALUE_SIZE];
+
+    if (c->statement_timeout.ms >= c->worker_deadline.ms)
+        fault(l, "STATEMENT_TIMEOUT", "%s must be less than WORKER_DEADLINE, which is %s",
+              number_text(KIND_SPAN, c->statement_timeout.ms, a, sizeof a),
+              number_text(KIND_SPAN, c->worker_deadline.ms, b, sizeof b));
+}
+
+bool
+config_load(const char *file, FILE *err)
+{
+    struct load l = {.arena = arena_new(), .err = err};
+    struct config *c = arena_alloc(l.arena, sizeof *c);
+
+    l.slots = arena_array(l.arena, COUNT, sizeof *l.slots);
+    fill_slots(&l, file);
+    for (size_t i = 0; i < COUNT; i++)
+        read_slot(&l, i, c);
+    if (!l.failed)
+        check_together(&l, c);
+    if (l.failed) {
+        arena_free(l.arena);
+        return false;
+    }
+    arena_free(arena_before);
+    arena_before = arena_now;
+    arena_now = l.arena;
+    conf = c;
+    return true;
+}
+
+bool
+config_is_demo(void)
+{
+    return conf != NULL && strcmp(conf->soko_env, "demo") == 0;
+}
+
+const char *
+config_value(const char *name, char *buf, size_t size)
+{
+    size_t i = find(name);
+    const char *text;
+    int64_t n;
+
+    if (conf == NULL || i == COUNT || settings[i].secret)
+        return NULL;
+    const char *from = (const char *)conf + settings[i].at;
+    if (settings[i].kind == KIND_TEXT) {
+        memcpy(&text, from, sizeof text);
+        return text;
+    }
+    memcpy(&n, from, sizeof n);
+    return number_text(settings[i].kind, n, buf, size);
+}
+
+/* "30s to 1h", or "one of a, b", or "" for text: what a value may be. */
+static void
+print_range(const struct setting *s, FILE *out)
+{
+    char low[CONFIG_VALUE_SIZE], high[CONFIG_VALUE_SIZE];
+
+    if (s->one_of != NULL) {
+        fputs(" (", out);
+        for (const char *c = s->one_of; *c != '\0'; c++)
+            fputs(*c == '|' ? ", " : (const char[]){*c, '\0'}, out);
+        fputc(')', out);
+    } else if (s->kind != KIND_TEXT) {
+        fprintf(out, " (%s to %s)", number_text(s->kind, s->min, low, sizeof low),
+                number_text(s->kind, s->max, high, sizeof high));
+    } else if (s->min > 1) {
+        fprintf(out, " (at least %lld characters)", (long long)s->min);
+    }
+}
+
+void
+config_help(FILE *out)
+{
+    char name[NAME_SIZE];
+
+    fputs(
+        "Settings, from the file given by --config (lines NAME=value), for secrets (*) also from\n"
+        "files of that name in $CREDENTIALS_DIRECTORY, then from the environment. Spans need a\n"
+        "unit: 250ms, 30s, 15min, 24h, 7d.\n\n",
+        out);
+    for (size_t i = 0; i < COUNT; i++) {
+        const struct setting *s = &settings[i];
+
+        fprintf(out, "  %s%s, ", env_name(s, name), s->secret ? " *" : "");
+        if (s->def == NULL)
+            fputs("required", out);
+        else
+            fprintf(out, "default %s", s->def[0] == '\0' ? "none" : s->def);
+        print_range(s, out);
+        fprintf(out, "\n      %s\n", s->doc);
+    }
+}
+
+void
+config_example(FILE *out)
+{
+    char name[NAME_SIZE];
+
+    fputs("# Settings of Soko. The environment overrides what stands here, and so do credentials\n"
+          "# (systemd's LoadCredential=) for secrets. Spans need a unit: 250ms, 30s, 15min, 7d.\n",
+          out);
+    for (size_t i = 0; i < COUNT; i++) {
+        const struct setting *s = &settings[i];
+
+        fprintf(out, "\n# %s", s->doc);
+        print_range(s, out);
+        fprintf(out, "\n%s%s=%s\n", s->def == NULL ? "# required: " : "", env_name(s, name),
+                s->def == NULL ? "" : s->def);
+    }
+}
