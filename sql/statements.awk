@@ -1,6 +1,6 @@
 # Named statements become C: an enum and a table.
 #
-#   awk -v part=h -f statements.awk sql/queries/*.sql > shop/stmt.h
+#   awk -v part=h -v schema=9 -f statements.awk sql/queries/*.sql > shop/stmt.h
 #   awk -v part=c -f statements.awk sql/queries/*.sql > shop/stmt.c
 #
 # A statement begins with the line `-- name: CART_SHOW`, or `-- name: PRODUCTS_BY_PRICE custom` if it
@@ -57,6 +57,8 @@ END {
     if (part == "h") {
         print "/* Made from sql/queries/ by sql/statements.awk. */"
         print "#ifndef SOKO_SHOP_STMT_H\n#define SOKO_SHOP_STMT_H\n\n#include \"io/pg.h\"\n"
+        if (schema != "")
+            print "#define SCHEMA_VERSION " schema " /* the newest in sql/schema/ */\n"
         print "enum stmt {\n    STMT_NONE = 0,"
         for (i = 1; i <= count; i++) print "    " names[i] ","
         print "    STMT__COUNT\n};\n"

@@ -79,7 +79,7 @@ SELECT (SELECT coalesce(json_agg(json_build_object(
 -- For an order: locks the cart first, in a statement of its own, so that the next one sees what the
 -- lock protects.
 -- name: CART_LOCK
-SELECT account_id FROM carts WHERE account_id = $1 FOR UPDATE
+SELECT count(*) FROM (SELECT FROM carts WHERE account_id = $1 FOR UPDATE) AS held
 
 -- name: CART_LINES
 SELECT i.product_id, v.store_id, v.name, v."price:money" AS price, v.currency, i.quantity,

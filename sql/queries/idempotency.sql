@@ -1,19 +1,26 @@
--- Held until the transaction ends; or, for what calls a provider, until it is given back.
--- name: IDEMPOTENCY_TRY_LOCK
-SELECT pg_try_advisory_xact_lock(hashtextextended($1::uuid::text || ' ' || $2, 0)) AS locked
+-- Takes the key's lock, held until the transaction ends, and says what is known of it. The answer may
+-- be older than the lock: whoever then finds IDEMPOTENCY_ADD touching no row starts again, and sees.
+-- A key that is older than its life is as good as unknown. $3 is that life in ms.
+-- name: IDEMPOTENCY_BEGIN
+SELECT pg_try_advisory_xact_lock(hashtextextended($1::uuid::text || ' ' || $2, 0)) AS locked,
+       encode(k.fingerprint, 'hex') AS fingerprint, coalesce(k.status, 0) AS status, k.body
+FROM (VALUES (1)) AS one
+LEFT JOIN idempotency_keys k
+       ON k.account_id = $1 AND k.key = $2 AND k.created_at > now() - $3::bigint * interval '1 ms'
 
--- name: IDEMPOTENCY_TRY_LOCK_SESSION
-SELECT pg_try_advisory_lock(hashtextextended($1::uuid::text || ' ' || $2, 0)) AS locked
+-- The same for what calls a provider, across its transactions: held until it is given back.
+-- name: IDEMPOTENCY_BEGIN_LONG
+SELECT pg_try_advisory_lock(hashtextextended($1::uuid::text || ' ' || $2, 0)) AS locked,
+       encode(k.fingerprint, 'hex') AS fingerprint, coalesce(k.status, 0) AS status, k.body
+FROM (VALUES (1)) AS one
+LEFT JOIN idempotency_keys k
+       ON k.account_id = $1 AND k.key = $2 AND k.created_at > now() - $3::bigint * interval '1 ms'
 
--- name: IDEMPOTENCY_UNLOCK_SESSION
+-- name: IDEMPOTENCY_END_LONG
 SELECT pg_advisory_unlock(hashtextextended($1::uuid::text || ' ' || $2, 0)) AS unlocked
 
--- A key that is older than its life is as good as unknown.
--- name: IDEMPOTENCY_FIND
-SELECT encode(fingerprint, 'hex') AS fingerprint, coalesce(status, 0) AS status, body
-FROM idempotency_keys WHERE account_id = $1 AND key = $2 AND created_at > now() - $3::bigint * interval '1 ms'
-
 -- Replaces what was only started, or is older than its life; a finished answer is never overwritten.
+-- A null status says that the work is started.
 -- name: IDEMPOTENCY_ADD
 INSERT INTO idempotency_keys AS k (account_id, key, fingerprint, status, body) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (account_id, key) DO UPDATE

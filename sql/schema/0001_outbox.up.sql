@@ -11,6 +11,7 @@ CREATE TABLE outbox (
     consumer     text NOT NULL,
     lane         text NOT NULL,
     subject      uuid NOT NULL, -- what the event is about: an order, a session
+    detail       uuid,          -- the part of it, where only a part is meant: a store
     trace_id     text NOT NULL,
     created_at   timestamptz NOT NULL DEFAULT now(),
     available_at timestamptz NOT NULL DEFAULT now(),

@@ -32,15 +32,16 @@ CREATE TABLE provider_events (
 );
 REVOKE UPDATE, DELETE ON provider_events FROM soko_app;
 
--- Money on its way back. `cause` says why, once each: 'order_cancelled', 'late', 'part:<store>'.
+-- Money on its way back. Never more than was paid: whoever adds one holds the payment's lock and has
+-- counted.
 CREATE TABLE refunds (
     id         uuid PRIMARY KEY,
     payment_id uuid NOT NULL REFERENCES payments,
-    cause      text NOT NULL,
     amount     bigint NOT NULL CHECK (amount > 0),
     currency   text NOT NULL,
+    reason     text NOT NULL,
     status     text NOT NULL CHECK (status IN ('pending', 'succeeded', 'failed')),
     created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT refunds_once UNIQUE (payment_id, cause)
+    updated_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX refunds_of_payment ON refunds (payment_id);

@@ -1,0 +1,228 @@
+/*
+ * The order of ending matters. First the row, then the tombstone: from the commit on no fill can
+ * come from a living row but one that was read before, and that fill is SET NX, which the
+ * tombstone wins. The tombstone lives as long as the youngest access token.
+ *
+ * A refresh token that was rotated away and comes again was stolen, or its answer was lost. The
+ * grace tells the two apart by time alone; past it the whole family ends, since nobody can say
+ * which of the two holders is the thief (RFC 6819, section 5.2.2.3).
+ */
+#include "shop/accounts/sessions.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "io/pg.h"
+#include "io/secret.h"
+#include "io/tx.h"
+#include "shop/stmt.h"
+
+#include <string.h>
+
+#define LIVE "live"
+#define ENDED "ended"
+
+struct refresh_row {
+    struct uuid session_id, account_id;
+    const char *role;
+    bool is_rotated, is_stale, is_alive;
+};
+static const struct field refresh_row_fields[] = {
+    FIELD(struct refresh_row, session_id), FIELD(struct refresh_row, account_id),
+    FIELD(struct refresh_row, role),       FIELD(struct refresh_row, is_rotated),
+    FIELD(struct refresh_row, is_stale),   FIELD(struct refresh_row, is_alive),
+};
+static const struct input refresh_row = INPUT(refresh_row, "RefreshToken", NULL);
+
+struct holder_row {
+    struct uuid id;
+    bool is_active, is_buyer, is_seller, is_admin;
+};
+static const struct field holder_row_fields[] = {
+    FIELD(struct holder_row, id),        FIELD(struct holder_row, is_active),
+    FIELD(struct holder_row, is_buyer),  FIELD(struct holder_row, is_seller),
+    FIELD(struct holder_row, is_admin),
+};
+static const struct input holder_row = INPUT(holder_row, "Holder", NULL);
+
+struct live_row {
+    const char *role;
+};
+static const struct field live_row_fields[] = {FIELD(struct live_row, role)};
+static const struct input live_row = INPUT(live_row, "LiveSession", NULL);
+
+static enum err
+expired(struct ctx *ctx)
+{
+    return fail(ctx, ERR_UNAUTHORIZED, NULL, "Session expired");
+}
+
+/* A fresh pair for a session whose row stands already. */
+static void
+issue(struct ctx *ctx, struct uuid session, struct uuid account, enum role role,
+      struct session_tokens *out)
+{
+    uint8_t hash[SHA256_SIZE];
+    struct token_claims claims = {
+        .account = account,
+        .session = session,
+        .role = role,
+        .issued_ms = ctx->now_ms,
+        .expires_ms = ctx->now_ms + conf->access_token_ttl.ms,
+    };
+
+    out->account = account;
+    out->role = role;
+    out->refresh = secret_token(ctx->arena);
+    out->access = token_issue(ctx->arena, conf->token_key, &claims);
+    secret_sha256(out->refresh, strlen(out->refresh), hash);
+    pg_queue(ctx, ACCOUNTS_REFRESH_TOKEN_ADD, ARG_BYTES(hash, sizeof(hash)), ARG_ID(session));
+}
+
+/* The tombstone outlives every access token of the session. */
+static enum cache_answer
+entomb(struct ctx *ctx, struct uuid session)
+{
+    return cache_set(ctx->cache, sessions_key(ctx->arena, session), ENDED,
+                     conf->access_token_ttl.ms, false);
+}
+
+static void
+entomb_after_commit(struct ctx *ctx, void *arg)
+{
+    const struct uuid *session = arg;
+
+    if (entomb(ctx, *session) == CACHE_DOWN)
+        log_event(LOG_WARN, EVENT("session.tombstone_late"));
+}
+
+enum err
+sessions_choose_role(struct ctx *ctx, const struct held_roles *held, const char *wanted,
+                     enum role *out)
+{
+    const bool holds[ROLE__COUNT] = {
+        [ROLE_BUYER] = held->is_buyer, [ROLE_SELLER] = held->is_seller,
+        [ROLE_ADMIN] = held->is_admin,
+    };
+    enum role role = role_parse(wanted);
+
+    if (wanted == NULL) {
+        for (role = ROLE_ADMIN; role > ROLE_NONE && !holds[role]; role--)
+            ;
+    }
+    if (!holds[role])
+        return fail(ctx, ERR_FORBIDDEN, "role", "the account does not hold this role");
+    *out = role;
+    return OK;
+}
+
+enum err
+sessions_start(struct ctx *ctx, struct uuid account, enum role role, const char *agent,
+               const char *address, struct session_tokens *out)
+{
+    struct uuid session = uuid_v7(ctx->now_ms);
+
+    pg_queue(ctx, ACCOUNTS_SESSION_ADD, ARG_ID(session), ARG_ID(account), ARG_TEXT(role_name(role)),
+             ARG_TEXT(agent), ARG_TEXT(address),
+             ARG_TIME(ctx->now_ms + conf->refresh_token_ttl.ms));
+    issue(ctx, session, account, role, out);
+    return OK;
+}
+
+enum err
+sessions_refresh(struct ctx *ctx, const char *refresh, const char *wanted,
+                 struct session_tokens *out)
+{
+    uint8_t hash[SHA256_SIZE];
+    struct refresh_row row = {0};
+    struct holder_row holder = {0};
+    enum role role;
+
+    secret_sha256(refresh, strlen(refresh), hash);
+    enum err e = pg_one(ctx, ACCOUNTS_REFRESH_TOKEN_FIND, &refresh_row, &row,
+                        ARG_BYTES(hash, sizeof(hash)), ARG_INT(conf->refresh_grace.ms));
+    if (e == ERR_NOT_FOUND) {
+        problems_clear(&ctx->problems);
+        return expired(ctx);
+    }
+    if (e != OK)
+        return e;
+    if (!row.is_alive)
+        return expired(ctx);
+    if (row.is_rotated && row.is_stale) {
+        log_event(LOG_WARN, EVENT("session.refresh_reused"));
+        e = sessions_end(ctx, row.session_id, "refresh_reused");
+        tx_keep(ctx);
+        return e != OK ? e : expired(ctx);
+    }
+
+    e = pg_one(ctx, ACCOUNTS_ROLES, &holder_row, &holder, ARG_ID(row.account_id));
+    if (e != OK)
+        return e;
+    if (!holder.is_active)
+        return fail(ctx, ERR_FORBIDDEN, NULL, "this account is deactivated");
+    struct held_roles held = {holder.is_buyer, holder.is_seller, holder.is_admin};
+    e = sessions_choose_role(ctx, &held, wanted != NULL ? wanted : row.role, &role);
+    if (e != OK)
+        return e;
+    pg_queue(ctx, ACCOUNTS_REFRESH_TOKEN_ROTATE, ARG_BYTES(hash, sizeof(hash)));
+    pg_queue(ctx, ACCOUNTS_SESSION_USE, ARG_ID(row.session_id), ARG_TEXT(role_name(role)),
+             ARG_TIME(ctx->now_ms + conf->refresh_token_ttl.ms));
+    issue(ctx, row.session_id, row.account_id, role, out);
+    return OK;
+}
+
+enum err
+sessions_end(struct ctx *ctx, struct uuid session, const char *reason)
+{
+    struct uuid *copy = arena_alloc(ctx->arena, sizeof(*copy));
+    int64_t ended;
+
+    *copy = session;
+    enum err e = pg_touch(ctx, ACCOUNTS_SESSION_END, &ended, ARG_ID(session), ARG_TEXT(reason));
+    if (e != OK)
+        return e;
+    outbox_add(ctx, EVENT_SESSION_ENDED, session, (struct uuid){{0}});
+    after_commit(ctx, entomb_after_commit, copy);
+    return OK;
+}
+
+const char *
+sessions_key(struct arena *a, struct uuid session)
+{
+    char id[UUID_TEXT_SIZE];
+
+    return arena_printf(a, "soko:session:%s", uuid_text(session, id));
+}
+
+enum err
+sessions_check(struct ctx *ctx, const struct token_claims *claims, enum cache_answer answer,
+               const char *cached)
+{
+    struct live_row row = {0};
+
+    if (answer == CACHE_HIT)
+        return strcmp(cached, LIVE) == 0 ? OK : expired(ctx);
+    enum err e = pg_one(ctx, ACCOUNTS_SESSION_LIVES, &live_row, &row, ARG_ID(claims->session),
+                        ARG_ID(claims->account));
+    if (e == ERR_NOT_FOUND) {
+        problems_clear(&ctx->problems);
+        return expired(ctx);
+    }
+    if (e != OK)
+        return e;
+    if (answer == CACHE_MISS)
+        cache_set(ctx->cache, sessions_key(ctx->arena, claims->session), LIVE,
+                  conf->access_token_ttl.ms, true);
+    return OK;
+}
+
+enum err
+sessions_bury(struct ctx *ctx, const struct delivery *d)
+{
+    return entomb(ctx, d->subject) == CACHE_DOWN ? ERR_SERVICE_UNAVAILABLE : OK;
+}
+
+enum err
+sessions_sweep(struct ctx *ctx)
+{
+    return pg_touch(ctx, ACCOUNTS_SWEEP_SESSIONS, NULL, ARG_INT(conf->refresh_token_ttl.ms));
+}

@@ -1,0 +1,63 @@
+/*
+ * shop/accounts/sessions: signed in, and for how long (design, section 6).
+ *
+ * A session is a row in PostgreSQL; Redis holds a copy for the fast path and may lose it. An access
+ * token names the session and lives conf->access_token_ttl; a refresh token is opaque, is kept as
+ * its SHA-256, and is replaced at each use.
+ */
+#ifndef SOKO_SHOP_ACCOUNTS_SESSIONS_H
+#define SOKO_SHOP_ACCOUNTS_SESSIONS_H
+
+#include "base/text.h"
+#include "io/cache.h"
+#include "io/ctx.h"
+#include "io/token.h"
+#include "shop/outbox.h"
+
+/* The roles that an account holds. */
+struct held_roles {
+    bool is_buyer, is_seller, is_admin;
+};
+
+/* The role in which to act: `wanted` (NULL: the highest held). ERR_FORBIDDEN, with a problem, if the
+ * account does not hold it; ERR_VALIDATION if it is no role. */
+enum err sessions_choose_role(struct ctx *ctx, const struct held_roles *held, const char *wanted,
+                              enum role *out);
+
+/* What a client gets. */
+struct session_tokens {
+    struct uuid account;
+    enum role role;
+    const char *access, *refresh;
+};
+
+/* Opens a session in `role`. In a transaction. */
+enum err sessions_start(struct ctx *ctx, struct uuid account, enum role role, const char *agent,
+                        const char *address, struct session_tokens *out);
+
+/* Exchanges a refresh token for a fresh pair, in `wanted` role or the one the session had. In a
+ * transaction. ERR_UNAUTHORIZED: unknown, ended, or used again; in the last case the session
+ * is ended, and the transaction is kept. Used again within conf->refresh_grace (a lost answer, two
+ * tabs) gets a fresh pair. Roles are read anew. */
+enum err sessions_refresh(struct ctx *ctx, const char *refresh, const char *wanted,
+                          struct session_tokens *out);
+
+/* Ends a session: the row now, Redis after the commit, and again through the outbox in case Redis
+ * is away. In a transaction. Ending an ended one is OK. */
+enum err sessions_end(struct ctx *ctx, struct uuid session, const char *reason);
+
+/* The key under which Redis knows a session, in the arena. */
+const char *sessions_key(struct arena *a, struct uuid session);
+
+/* Whether the session of `claims` lives: by what Redis answered, else by the row, whose word is then
+ * told to Redis. ERR_UNAUTHORIZED with the problem "Session expired" if not. */
+enum err sessions_check(struct ctx *ctx, const struct token_claims *claims,
+                        enum cache_answer answer, const char *cached);
+
+/* The consumer of session.ended: puts up the tombstone in Redis; fails if Redis is away. */
+enum err sessions_bury(struct ctx *ctx, const struct delivery *d);
+
+/* Removes sessions that expired long ago. In a transaction. */
+enum err sessions_sweep(struct ctx *ctx);
+
+#endif

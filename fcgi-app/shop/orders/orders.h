@@ -1,0 +1,83 @@
+/*
+ * shop/orders: from a cart to a promise, and what becomes of it.
+ */
+#ifndef SOKO_SHOP_ORDERS_ORDERS_H
+#define SOKO_SHOP_ORDERS_ORDERS_H
+
+#include "io/ctx.h"
+#include "shop/endpoint.h"
+#include "shop/orders/rules.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* An order as its buyer sees it, and what a seller's view shares with it (buyer.c). */
+extern const struct output order_out;
+extern const struct output order_line_out;
+extern const struct output order_event_out;
+
+#define ORDER_STATUS_WORDS "pending|paid|processing|shipping|shipped|completed|cancelled"
+#define PAYMENT_STATUS_WORDS "unpaid|paid|partially_refunded|refunded"
+
+extern const struct endpoint orders_place;       /* place.c */
+extern const struct endpoint orders_list;        /* buyer.c */
+extern const struct endpoint orders_show;        /* buyer.c */
+extern const struct endpoint orders_cancel;      /* buyer.c */
+extern const struct endpoint orders_seller_list; /* seller.c */
+extern const struct endpoint orders_set_status;  /* seller.c */
+
+/* An order under its lock, with its parts. */
+struct order {
+    struct uuid id;
+    enum part_status status;
+    enum payment_method method;
+    const char *payment_status, *currency;
+    const char *cancel_reason; /* NULL while it lives */
+    int64_t total_amount;
+    bool is_due; /* its time to be paid is over */
+    struct order_part *parts;
+    size_t part_count;
+};
+
+struct order_part {
+    struct uuid store_id;
+    enum part_status status;
+    int64_t amount;
+};
+
+/* Locks an order until the transaction ends. `buyer` nil: on nobody's behalf, the machine's own.
+ * ERR_NOT_FOUND if there is none, or it is not the buyer's. */
+enum err orders_lock(struct ctx *ctx, struct uuid id, struct uuid buyer, struct order *out);
+
+/* The same on behalf of a store that has a part in it. */
+enum err orders_lock_for_store(struct ctx *ctx, struct uuid id, struct uuid store,
+                               struct order *out);
+
+/* Moves the part `i` by the table, and the order's status with it. ERR_INVALID_STATUS, with a problem,
+ * if the table refuses. `tracking` may be NULL. The last live part of a cash order completes: it
+ * is paid. */
+enum err orders_move_part(struct ctx *ctx, struct order *o, size_t i, enum part_status to,
+                          enum mover mover, const char *tracking);
+
+/* Money has come for a locked order: its pending parts are paid. */
+enum err orders_mark_paid(struct ctx *ctx, struct order *o);
+
+/* Cancels all parts that live, gives their stock back, once, and records order.cancelled.
+ * ERR_INVALID_STATUS, with a problem, if one of them has gone too far. */
+enum err orders_cancel_all(struct ctx *ctx, struct order *o, enum mover mover);
+
+/* "unpaid", "paid", "partially_refunded", "refunded". */
+enum err orders_set_payment_status(struct ctx *ctx, struct uuid order, const char *status);
+
+/* Cancels one order that was not paid in time, if that is still so. In a transaction. */
+enum err orders_expire(struct ctx *ctx, struct uuid id);
+
+struct order_id {
+    struct uuid id;
+};
+
+/* At most `limit` orders that are due; for the clock. */
+enum err orders_due(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count);
+
+#endif

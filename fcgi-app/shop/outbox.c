@@ -1,0 +1,115 @@
+/*
+ * One row a listener, not one an event: each has its own retries, and is parked alone.
+ *
+ * The lease is available_at itself, moved past the time that an effect may take: no second column,
+ * no sweep for the dead. The number of the attempt is the fence against one who outlives his lease.
+ */
+#include "shop/outbox.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "io/pg.h"
+#include "shop/stmt.h"
+
+static const char *const event_names[EVENT__COUNT] = {
+    [EVENT_ORDER_CREATED] = "order.created",
+    [EVENT_ORDER_CANCELLED] = "order.cancelled",
+    [EVENT_PART_CANCELLED] = "part.cancelled",
+    [EVENT_PAYMENT_INITIATED] = "payment.initiated",
+    [EVENT_REFUND_REQUESTED] = "refund.requested",
+    [EVENT_SESSION_ENDED] = "session.ended",
+};
+
+static const char *const lane_names[LANE__COUNT] = {
+    [LANE_PAYMENTS] = "payments",
+    [LANE_CLOCK] = "clock",
+};
+
+/* Who listens to what. */
+static const struct {
+    enum event event;
+    const char *consumer;
+    enum lane lane;
+} listeners[] = {
+    {EVENT_ORDER_CREATED, "payments_begin", LANE_PAYMENTS},
+    {EVENT_PAYMENT_INITIATED, "payments_ask", LANE_PAYMENTS},
+    {EVENT_ORDER_CANCELLED, "payments_refund_order", LANE_PAYMENTS},
+    {EVENT_PART_CANCELLED, "payments_refund_part", LANE_PAYMENTS},
+    {EVENT_REFUND_REQUESTED, "payments_pay_refund", LANE_PAYMENTS},
+    {EVENT_SESSION_ENDED, "sessions_bury", LANE_CLOCK},
+};
+#define LISTENERS (sizeof(listeners) / sizeof(listeners[0]))
+
+static const struct field delivery_fields[] = {
+    FIELD(struct delivery, id),       FIELD(struct delivery, event),
+    FIELD(struct delivery, consumer), FIELD(struct delivery, trace_id),
+    FIELD(struct delivery, subject),  FIELD(struct delivery, detail),
+    FIELD(struct delivery, attempts),
+};
+static const struct input delivery = INPUT(delivery, "Delivery", NULL);
+
+static int64_t
+backoff_ms(int64_t attempts)
+{
+    int64_t ms = conf->jobs_backoff.ms;
+
+    for (int64_t i = 1; i < attempts && ms < conf->jobs_backoff_max.ms; i++)
+        ms *= 2;
+    return ms < conf->jobs_backoff_max.ms ? ms : conf->jobs_backoff_max.ms;
+}
+
+const char *
+event_name(enum event e)
+{
+    return event_names[e];
+}
+
+const char *
+lane_name(enum lane l)
+{
+    return lane_names[l];
+}
+
+const char *
+outbox_consumer(size_t i)
+{
+    return i < LISTENERS ? listeners[i].consumer : NULL;
+}
+
+void
+outbox_add(struct ctx *ctx, enum event e, struct uuid subject, struct uuid detail)
+{
+    for (size_t i = 0; i < LISTENERS; i++) {
+        if (listeners[i].event == e)
+            pg_queue(ctx, OUTBOX_ADD, ARG_TEXT(event_names[e]), ARG_TEXT(listeners[i].consumer),
+                     ARG_TEXT(lane_names[listeners[i].lane]), ARG_ID(subject),
+                     ARG_ID_OR_NULL(detail), ARG_TEXT(ctx->trace_id));
+    }
+}
+
+enum err
+outbox_claim(struct ctx *ctx, enum lane lane, int64_t limit, struct delivery **out, size_t *count)
+{
+    return pg_all(ctx, OUTBOX_CLAIM, &delivery, out, count, ARG_TEXT(lane_names[lane]),
+                  ARG_INT(conf->jobs_lease.ms), ARG_INT(limit));
+}
+
+enum err
+outbox_done(struct ctx *ctx, const struct delivery *d)
+{
+    return pg_run(ctx, OUTBOX_DONE, ARG_INT(d->id), ARG_INT(d->attempts));
+}
+
+enum err
+outbox_failed(struct ctx *ctx, const struct delivery *d, enum err why)
+{
+    bool park = d->attempts >= conf->jobs_max_attempts;
+
+    log_event(park ? LOG_ERROR : LOG_WARN, EVENT(park ? "outbox.parked" : "outbox.failed"),
+              INT("soko.outbox.id", d->id), TEXT("soko.outbox.consumer", d->consumer),
+              TEXT("error.code", err_code(why)), INT("soko.outbox.attempts", d->attempts));
+    if (park)
+        return pg_run(ctx, OUTBOX_PARK, ARG_INT(d->id), ARG_INT(d->attempts),
+                      ARG_TEXT(err_code(why)));
+    return pg_run(ctx, OUTBOX_RETRY, ARG_INT(d->id), ARG_INT(d->attempts),
+                  ARG_INT(backoff_ms(d->attempts)), ARG_TEXT(err_code(why)));
+}

@@ -1,0 +1,56 @@
+/*
+ * shop/outbox: what must happen later, written in the transaction of its cause.
+ *
+ * A domain that something has happened in records an event; domains after it act on it in soko-jobs.
+ * outbox.c lists who listens to what, and jobs.c which function each listener is. An event is
+ * delivered at least once, in no order: a consumer makes sure by its own rows that its effect
+ * happens once.
+ */
+#ifndef SOKO_SHOP_OUTBOX_H
+#define SOKO_SHOP_OUTBOX_H
+
+#include "io/ctx.h"
+
+enum event {
+    EVENT_ORDER_CREATED,     /* subject: the order */
+    EVENT_ORDER_CANCELLED,   /* subject: the order */
+    EVENT_PART_CANCELLED,    /* subject: the order; detail: the store */
+    EVENT_PAYMENT_INITIATED, /* subject: the payment */
+    EVENT_REFUND_REQUESTED,  /* subject: the refund */
+    EVENT_SESSION_ENDED,     /* subject: the session */
+    EVENT__COUNT
+};
+
+/* A process of soko-jobs serves one lane, so that a hanging party delays only its own. */
+enum lane { LANE_PAYMENTS, LANE_CLOCK, LANE__COUNT };
+
+const char *event_name(enum event e);
+const char *lane_name(enum lane l);
+
+/* Queues one row for each listener; they are written with the transaction. `detail` may be nil. */
+void outbox_add(struct ctx *ctx, enum event e, struct uuid subject, struct uuid detail);
+
+/* The listeners, for the start-up check of soko-jobs: row i, or NULL past the end. */
+const char *outbox_consumer(size_t i);
+
+/* One delivery. */
+struct delivery {
+    int64_t id;
+    const char *event, *consumer, *trace_id;
+    struct uuid subject, detail;
+    int64_t attempts;
+};
+
+/* Leases up to `limit` deliveries that are due (in a transaction of its own). */
+enum err outbox_claim(struct ctx *ctx, enum lane lane, int64_t limit, struct delivery **out,
+                      size_t *count);
+
+/* In the transaction of the effect: the delivery is done. ERR_NOT_FOUND if its lease was lost, and
+ * the effect must be rolled back. */
+enum err outbox_done(struct ctx *ctx, const struct delivery *d);
+
+/* The effect failed: again after a while, twice as long each time, or, after
+ * conf->jobs_max_attempts, parked until a person looks. */
+enum err outbox_failed(struct ctx *ctx, const struct delivery *d, enum err why);
+
+#endif

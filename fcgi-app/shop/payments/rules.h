@@ -1,0 +1,38 @@
+/*
+ * shop/payments/rules: how a payment may move. Pure: one table, no I/O.
+ *
+ * It moves forward only: a late "failed" never overwrites money that has come, and money that comes
+ * after a failure counts.
+ */
+#ifndef SOKO_SHOP_PAYMENTS_RULES_H
+#define SOKO_SHOP_PAYMENTS_RULES_H
+
+#include <stdbool.h>
+
+enum payment_status {
+    PAYMENT_INITIATING, /* our row stands; nobody was called, or nobody knows */
+    PAYMENT_PROCESSING, /* the provider has taken it on */
+    PAYMENT_UNKNOWN,    /* called, and no answer */
+    PAYMENT_SUCCEEDED,
+    PAYMENT_FAILED,
+    PAYMENT_CANCELLED,
+    PAYMENT_ABANDONED,
+    PAYMENT_PARTIALLY_REFUNDED,
+    PAYMENT_REFUNDED,
+    PAYMENT_NEEDS_REVIEW, /* money has come that does not match: a person must look */
+    PAYMENT__COUNT
+};
+
+/* The provider's word. */
+enum outcome { OUTCOME_PAID, OUTCOME_FAILED, OUTCOME_UNKNOWN, OUTCOME__COUNT };
+
+const char *payment_status_name(enum payment_status s);
+const char *outcome_name(enum outcome o);
+bool payment_status_parse(const char *name, enum payment_status *out);
+
+/* Where a payment goes when it hears `word`; `matches`: amount and currency are those that were
+ * asked for. False if it stays where it is. */
+bool payment_moves(enum payment_status from, enum outcome word, bool matches,
+                   enum payment_status *to);
+
+#endif

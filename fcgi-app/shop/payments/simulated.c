@@ -1,0 +1,130 @@
+/*
+ * The provider of demo shops. It goes the way that a real one goes: an attempt is committed first,
+ * then asked about, then settled by its verdict; only that nobody is called.
+ */
+#include "io/pg.h"
+#include "shop/payments/payments.h"
+#include "shop/stmt.h"
+
+#include <string.h>
+
+#define PROVIDER "simulated"
+#define RECEIPT_LENGTH 10
+
+struct attempt_row {
+    struct uuid id, order_id;
+    const char *provider, *status, *currency;
+    int64_t amount;
+};
+static const struct field attempt_row_fields[] = {
+    FIELD(struct attempt_row, id),       FIELD(struct attempt_row, order_id),
+    FIELD(struct attempt_row, provider), FIELD(struct attempt_row, status),
+    FIELD(struct attempt_row, currency), FIELD(struct attempt_row, amount),
+};
+static const struct input attempt_row = INPUT(attempt_row, "AttemptRow", NULL);
+
+struct refund_row {
+    struct uuid id, payment_id, order_id;
+    int64_t amount;
+};
+static const struct field refund_row_fields[] = {
+    FIELD(struct refund_row, id),
+    FIELD(struct refund_row, payment_id),
+    FIELD(struct refund_row, order_id),
+    FIELD(struct refund_row, amount),
+};
+static const struct input refund_row = INPUT(refund_row, "RefundRow", NULL);
+
+struct sums_row {
+    int64_t amount, refunded;
+};
+static const struct field sums_row_fields[] = {
+    FIELD(struct sums_row, amount),
+    FIELD(struct sums_row, refunded),
+};
+static const struct input sums_row = INPUT(sums_row, "PaymentSums", NULL);
+
+static const struct uuid nobody;
+
+/* What is left to pay: a seller may have cancelled his part before the buyer has paid. */
+static int64_t
+due(const struct order *o)
+{
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < o->part_count; i++) {
+        if (o->parts[i].status == PART_PENDING)
+            sum += o->parts[i].amount;
+    }
+    return sum;
+}
+
+enum err
+payments_begin(struct ctx *ctx, const struct delivery *d)
+{
+    struct order o;
+    int64_t added;
+    struct uuid id = uuid_v7(ctx->now_ms);
+
+    enum err e = orders_lock(ctx, d->subject, nobody, &o);
+    if (e != OK || o.method != METHOD_SIMULATED || o.status != PART_PENDING)
+        return e;
+    e = pg_touch(ctx, PAYMENTS_ADD, &added, ARG_ID(id), ARG_ID(o.id), ARG_TEXT(PROVIDER),
+                 ARG_INT(due(&o)), ARG_TEXT(o.currency));
+    if (e == OK && added > 0)
+        outbox_add(ctx, EVENT_PAYMENT_INITIATED, id, nobody);
+    return e;
+}
+
+enum err
+payments_ask(struct ctx *ctx, const struct delivery *d)
+{
+    struct attempt_row p = {0};
+    char receipt[RECEIPT_LENGTH + 1], id[UUID_TEXT_SIZE];
+
+    enum err e = pg_one(ctx, PAYMENTS_FIND, &attempt_row, &p, ARG_ID(d->subject));
+    if (e != OK || strcmp(p.provider, PROVIDER) != 0)
+        return e;
+    random_base32(receipt, RECEIPT_LENGTH);
+    struct verdict v = {
+        .payment = p.id,
+        .provider = PROVIDER,
+        .event_id = uuid_text(p.id, id),
+        .outcome = OUTCOME_PAID,
+        .amount = p.amount,
+        .currency = p.currency,
+        .receipt = receipt,
+    };
+    return payments_settle(ctx, &v);
+}
+
+/* The order's word follows from all its payments. */
+static enum err
+tell_order(struct ctx *ctx, struct uuid order)
+{
+    struct sums_row sums = {0};
+
+    enum err e = pg_one(ctx, PAYMENTS_SUMS, &sums_row, &sums, ARG_ID(order));
+    if (e != OK)
+        return e;
+    return orders_set_payment_status(
+        ctx, order, sums.refunded == sums.amount ? "refunded" : "partially_refunded");
+}
+
+enum err
+payments_pay_refund(struct ctx *ctx, const struct delivery *d)
+{
+    struct refund_row r = {0};
+    struct order o;
+    int64_t done;
+
+    enum err e = pg_one(ctx, PAYMENTS_REFUND_FIND, &refund_row, &r, ARG_ID(d->subject));
+    if (e == OK)
+        e = orders_lock(ctx, r.order_id, nobody, &o);
+    if (e == OK)
+        e = pg_touch(ctx, PAYMENTS_REFUND_DONE, &done, ARG_ID(r.id));
+    if (e != OK || done == 0)
+        return e; /* paid back before */
+    e = pg_run(ctx, PAYMENTS_COUNT_REFUND, ARG_ID(r.payment_id), ARG_INT(r.amount));
+    return e != OK ? e : tell_order(ctx, r.order_id);
+}

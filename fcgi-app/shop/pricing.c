@@ -1,0 +1,32 @@
+/*
+ * A cart has few stores, so they are found by looking through the parts made so far.
+ */
+#include "shop/pricing.h"
+#include "base/money.h"
+
+static struct priced_part *
+part_of(struct priced_order *order, struct uuid store)
+{
+    for (size_t i = 0; i < order->part_count; i++) {
+        if (uuid_equal(order->parts[i].store, store))
+            return &order->parts[i];
+    }
+    struct priced_part *part = &order->parts[order->part_count++];
+    part->store = store;
+    return part;
+}
+
+bool
+pricing_sum(struct arena *a, const struct priced_line *lines, size_t count,
+            struct priced_order *out)
+{
+    *out = (struct priced_order){.parts = arena_array(a, count, sizeof(*out->parts))};
+    for (size_t i = 0; i < count; i++) {
+        struct priced_part *part = part_of(out, lines[i].store);
+
+        if (!money_add(&part->amount, lines[i].price, lines[i].quantity) ||
+            !money_add(&out->total, lines[i].price, lines[i].quantity))
+            return false;
+    }
+    return true;
+}

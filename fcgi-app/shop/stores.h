@@ -1,0 +1,18 @@
+/*
+ * shop/stores: where sellers sell. One store an account.
+ */
+#ifndef SOKO_SHOP_STORES_H
+#define SOKO_SHOP_STORES_H
+
+#include "io/ctx.h"
+#include "shop/endpoint.h"
+
+extern const struct endpoint stores_create;
+extern const struct endpoint stores_show;
+
+/* The store for which the actor acts. A seller's is his own; `named` may be nil, and naming another is
+ * ERR_FORBIDDEN. An administrator names any: nil and an unknown one are
+ * ERR_VALIDATION on store_id. */
+enum err stores_of_actor(struct ctx *ctx, struct uuid named, struct uuid *out);
+
+#endif
