@@ -1,0 +1,194 @@
+/* io/secret against known answers: FIPS 180-4, RFC 4648, and hashes made by other programs. */
+#include "io/secret.h"
+
+#include "harness.h"
+
+#include <sys/resource.h>
+
+static struct arena *a;
+
+static void
+setup(void)
+{
+    a = arena_new();
+}
+
+static void
+teardown(void)
+{
+    arena_free(a);
+}
+
+static const struct {
+    const char *data, *digest;
+} digests[] = {
+    {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+    {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+    {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+     "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+};
+
+START_TEST(sha256_known_answers)
+{
+    uint8_t out[SHA256_SIZE];
+
+    secret_sha256(digests[_i].data, strlen(digests[_i].data), out);
+    ck_assert_str_eq(secret_hex(a, out, sizeof out), digests[_i].digest);
+}
+END_TEST
+
+START_TEST(hex_of_nothing_is_empty)
+{
+    ck_assert_str_eq(secret_hex(a, "", 0), "");
+    ck_assert_str_eq(secret_hex(a, "\x00\xff\x7f", 3), "00ff7f");
+}
+END_TEST
+
+START_TEST(tokens_are_base64url_and_differ)
+{
+    const char *one = secret_token(a), *two = secret_token(a);
+
+    ck_assert_uint_eq(strlen(one), 43);
+    ck_assert_str_ne(one, two);
+    for (int i = 0; i < 200; i++) {
+        const char *t = secret_token(a);
+        ck_assert_uint_eq(
+            strspn(t, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"), 43);
+        ck_assert_uint_eq(strlen(t), 43);
+    }
+}
+END_TEST
+
+START_TEST(equal_compares)
+{
+    ck_assert(secret_equal("abcd", "abcd", 4));
+    ck_assert(!secret_equal("abcd", "abce", 4));
+    ck_assert(secret_equal("abcd", "abce", 3));
+    ck_assert(secret_equal("", "x", 0));
+}
+END_TEST
+
+START_TEST(passwords_round_trip)
+{
+    const char *hash = password_hash(a, "p\xc3\xa4ssword \"1\"", 1);
+
+    ck_assert(strncmp(hash, "$y$", 3) == 0);
+    ck_assert(password_check("p\xc3\xa4ssword \"1\"", hash));
+    ck_assert(!password_check("password \"1\"", hash));
+    ck_assert(!password_check("", hash));
+    ck_assert_str_ne(hash, password_hash(a, "p\xc3\xa4ssword \"1\"", 1));
+}
+END_TEST
+
+static char *
+repeat(char c, size_t n)
+{
+    char *s = arena_alloc(a, n + 1);
+
+    memset(s, c, n);
+    return s;
+}
+
+START_TEST(long_passwords_do_not_abort)
+{
+    static const size_t lengths[] = {510, 511, 512, 513, 2000};
+    char *password = repeat('x', lengths[_i]), *longer = repeat('x', lengths[_i] + 1);
+    const char *hash = password_hash(a, password, 1);
+
+    ck_assert(password_check(password, hash));
+    ck_assert(!password_check(longer, hash));
+}
+END_TEST
+
+/* The test vectors of crypt_blowfish. */
+static const struct {
+    const char *password, *hash;
+    bool good;
+} bcrypts[] = {
+    {"U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", true},
+    {"U*U*", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK", true},
+    {"U*U", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", true},
+    {"U*V", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", false},
+    {"", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy", true},
+};
+
+START_TEST(bcrypt_of_older_systems)
+{
+    ck_assert(password_check(bcrypts[_i].password, bcrypts[_i].hash) == bcrypts[_i].good);
+}
+END_TEST
+
+START_TEST(bcrypt_sees_72_bytes)
+{
+    const char *hash = "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui";
+    char *password = repeat('a', 600);
+
+    memcpy(password, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
+           72);
+    ck_assert(password_check(password, hash));
+    password[71]++;
+    ck_assert(!password_check(password, hash));
+}
+END_TEST
+
+static const char *const unreadable[] = {
+    "",
+    "*",
+    "*0",
+    "$y$",
+    "$y$j9T$",
+    "$2a$",
+    "$2a$05$short",
+    "$1$abc$def",
+    "plain",
+    "$2y$05$x",
+    "$y$zzzzzzzzzz$aaaa$bbbb",
+    "$6$salt$hash",
+};
+
+START_TEST(unreadable_hashes_never_match)
+{
+    ck_assert(!password_check("", unreadable[_i]));
+    ck_assert(!password_check("plain", unreadable[_i]));
+    ck_assert(!password_check(unreadable[_i], unreadable[_i]));
+}
+END_TEST
+
+START_TEST(old_hashes_are_known)
+{
+    const char *one = password_hash(a, "x", 1), *two = password_hash(a, "x", 2);
+
+    ck_assert(!password_is_old(one, 1));
+    ck_assert(password_is_old(one, 2));
+    ck_assert(password_is_old(two, 1));
+    ck_assert(!password_is_old(two, 2));
+    ck_assert(password_is_old(bcrypts[0].hash, 1));
+    ck_assert(password_is_old("", 1));
+    ck_assert(password_is_old("$y$", 5));
+}
+END_TEST
+
+int
+main(void)
+{
+    /* SIGABRT of a die() test would dump. */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+
+    Suite *s = suite_create("secret");
+    TCase *t = tcase_create("secret");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 30);
+    tcase_add_loop_test(t, sha256_known_answers, 0, 3);
+    tcase_add_test(t, hex_of_nothing_is_empty);
+    tcase_add_test(t, tokens_are_base64url_and_differ);
+    tcase_add_test(t, equal_compares);
+    tcase_add_test(t, passwords_round_trip);
+    tcase_add_loop_test(t, long_passwords_do_not_abort, 0, 5);
+    tcase_add_loop_test(t, bcrypt_of_older_systems, 0, 5);
+    tcase_add_test(t, bcrypt_sees_72_bytes);
+    tcase_add_loop_test(t, unreadable_hashes_never_match, 0,
+                        (int)(sizeof unreadable / sizeof unreadable[0]));
+    tcase_add_test(t, old_hashes_are_known);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
