@@ -237,6 +237,8 @@ http_send(struct http_out *h, struct arena *a, const struct http_call *call,
     curl_easy_reset(h->curl); /* forgets pointers into `call` */
     curl_slist_free_all(headers);
 
+    /* Never CURLE_URL_MALFORMAT, which is_allowed() has found; CURLE_UNSUPPORTED_PROTOCOL is an
+     * answer that is no HTTP/1. */
     if (code == CURLE_OK && status > 0) {
         answer->status = (int)status;
         answer->body = text_cstr(&sink.text);
@@ -244,9 +246,5 @@ http_send(struct http_out *h, struct arena *a, const struct http_call *call,
         return OK;
     }
     answer->why = sink.too_large ? "the answer is too large" : curl_easy_strerror(code);
-    if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
-        log_event(LOG_ERROR, EVENT("http_out.refused"), TEXT("error.message", answer->why));
-        return ERR_INTERNAL;
-    }
     return unsent ? ERR_PROVIDER_UNAVAILABLE : ERR_REQUEST_TIMEOUT;
 }
