@@ -1,0 +1,210 @@
+/*
+ * Design: nginx learns from the route table what it must know before a worker sees the request: the
+ * pool, the largest body, and whether the answer may be kept for a second. It does not learn the
+ * methods: 405 with its Allow, OPTIONS and HEAD are app.c's, so that a location is a path, whatever
+ * its methods. Rows of one path therefore share a location; `:id` and `:product_id` in the same
+ * place are the same path.
+ *
+ * A path without ids is an exact location, which nginx finds by a hash; one with ids is a regular
+ * expression, tried in the table's order, which is the order of route_find too. Both see the same
+ * normalised path that the worker gets as DOCUMENT_URI, so they cannot disagree on what an escaped
+ * slash means.
+ *
+ * Errors go to internal URIs. Named locations would be shorter, but nginx refuses them before it
+ * has parsed a URI, which is exactly when 400 and 414 happen. Each answer of ours comes from one
+ * row of `dresses`; nginx's further statuses share the row that is nearest to them.
+ *
+ * The variables ($soko_...) and the included files are those of nginx/soko.conf.in and its
+ * snippets. Output: directives of a server block.
+ *
+ * Rejected: one location per pool with a map from path to pool. fastcgi_pass takes a variable, but
+ * client_max_body_size and fastcgi_cache_valid do not.
+ */
+#include "nginx.h"
+
+#include "base/err.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define BODY_MIN ((size_t)1024)         /* some clients send {} where nothing is expected */
+#define BODY_UNKNOWN ((size_t)64 << 10) /* to an unknown path: 404 says more than 413 */
+
+/* What nginx answers instead of its own page. */
+struct dress {
+    const char *from; /* nginx's statuses */
+    int status;       /* ours */
+    enum err err;
+    const char *message; /* NULL: the error's own */
+    bool retry;          /* says Retry-After */
+    bool allow;          /* says Allow */
+};
+
+/* 403 is what nginx says to a stranger at /metrics, and of a folder without an index: neither is
+ * there for the caller. 502 is a worker that died, or a socket that nobody hears: try again. */
+static const struct dress dresses[] = {
+    {.from = "400 411 421 494 495 496 497 501 505",
+     .status = 400,
+     .err = ERR_VALIDATION,
+     .message = "malformed request"},
+    {.from = "403 404", .status = 404, .err = ERR_NOT_FOUND},
+    {.from = "405", .status = 405, .err = ERR_METHOD_NOT_ALLOWED, .allow = true},
+    {.from = "408", .status = 408, .err = ERR_REQUEST_TIMEOUT},
+    {.from = "412", .status = 412, .err = ERR_PRECONDITION_FAILED},
+    {.from = "413", .status = 413, .err = ERR_PAYLOAD_TOO_LARGE},
+    {.from = "414",
+     .status = 414,
+     .err = ERR_VALIDATION,
+     .message = "the request line is too long"},
+    {.from = "416", .status = 416, .err = ERR_VALIDATION, .message = "no such range"},
+    {.from = "429", .status = 429, .err = ERR_RATE_LIMITED, .retry = true},
+    {.from = "431",
+     .status = 431,
+     .err = ERR_VALIDATION,
+     .message = "the request headers are too large"},
+    {.from = "500", .status = 500, .err = ERR_INTERNAL},
+    {.from = "502 503", .status = 503, .err = ERR_SERVICE_UNAVAILABLE, .retry = true},
+    {.from = "504", .status = 504, .err = ERR_REQUEST_TIMEOUT},
+};
+
+#define DRESSES (sizeof(dresses) / sizeof(dresses[0]))
+
+/* Whether the segments at `a` and `b` are the same, or both ids. Moves both behind them. */
+static bool
+same_segment(const char **a, const char **b)
+{
+    size_t la = strcspn(*a, "/"), lb = strcspn(*b, "/");
+    bool ids = **a == ':' && **b == ':';
+    bool same = ids || (la == lb && memcmp(*a, *b, la) == 0);
+
+    *a += la;
+    *b += lb;
+    return same;
+}
+
+static bool
+same_path(const char *a, const char *b)
+{
+    while (*a == '/' && *b == '/') {
+        a++;
+        b++;
+        if (!same_segment(&a, &b))
+            return false;
+    }
+    return *a == '\0' && *b == '\0';
+}
+
+static bool
+has_id(const char *path)
+{
+    return strstr(path, "/:") != NULL;
+}
+
+/* Whether an id in the path is a secret: the tokens of the providers' callbacks. */
+static bool
+has_token(const char *path)
+{
+    return strncmp(path, "/webhooks/", strlen("/webhooks/")) == 0 && has_id(path);
+}
+
+/* The path as a regular expression: an id is any segment, what PCRE might read is put in brackets.
+ */
+static void
+print_pattern(FILE *out, const char *path)
+{
+    fputs("\"^", out);
+    for (const char *p = path; *p != '\0'; p++) {
+        if (*p == ':' && p > path && p[-1] == '/') {
+            fputs("[^/]+", out);
+            p += strcspn(p, "/") - 1;
+        } else if (isalnum((unsigned char)*p) || strchr("/-_", *p) != NULL) {
+            fputc(*p, out);
+        } else {
+            fprintf(out, "[%c]", *p);
+        }
+    }
+    fputs("$\"", out);
+}
+
+static void
+print_location(FILE *out, const char *path, enum pool pool, size_t body_max, bool cached)
+{
+    fputs("location ", out);
+    if (has_id(path)) {
+        fputs("~ ", out);
+        print_pattern(out, path);
+    } else {
+        fprintf(out, "= %s", path);
+    }
+    fprintf(out, " {\n    client_max_body_size %zu;\n", body_max);
+    if (strcmp(path, "/metrics") == 0)
+        fputs("    allow 127.0.0.0/8;\n    allow ::1;\n    deny all;\n", out);
+    if (has_token(path))
+        fputs("    error_log /dev/null emerg; # its lines would show the token\n", out);
+    fprintf(out, "    fastcgi_pass soko_%s;\n    include soko/fastcgi.conf;\n", pool_name(pool));
+    if (cached)
+        fputs("    include soko/microcache.conf;\n", out);
+    fputs("}\n", out);
+}
+
+void
+nginx_print_locations(FILE *out, const struct route *table, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t body_max = BODY_MIN;
+        bool cached = false, printed = false;
+
+        for (size_t j = 0; j < count; j++) {
+            if (!same_path(table[i].path, table[j].path))
+                continue;
+            printed = printed || j < i;
+            body_max = table[j].body_max > body_max ? table[j].body_max : body_max;
+            cached = cached || (table[j].method == GET && table[j].cache == CACHE_PUBLIC);
+        }
+        if (!printed)
+            print_location(out, table[i].path, table[i].pool, body_max, cached);
+    }
+    fprintf(out,
+            "location /api/ {\n    client_max_body_size %zu;\n"
+            "    fastcgi_pass soko_%s;\n    include soko/fastcgi.conf;\n}\n",
+            BODY_UNKNOWN, pool_name(POOL_FAST));
+}
+
+/* A message, inside a JSON string inside nginx's single quotes: what either of them might read is
+ * left out. */
+static void
+print_plain(FILE *out, const char *s)
+{
+    for (; *s != '\0'; s++) {
+        if (isalnum((unsigned char)*s) || strchr(" ,.:;()-_", *s) != NULL)
+            fputc(*s, out);
+    }
+}
+
+static void
+print_dress(FILE *out, const struct dress *d)
+{
+    fprintf(out, "error_page %s =%d /_error/%d;\n", d->from, d->status, d->status);
+    fprintf(out, "location = /_error/%d {\n    internal;\n", d->status);
+    fputs("    default_type application/json;\n    include soko/headers.conf;\n"
+          "    add_header Cache-Control no-store always;\n",
+          out);
+    if (d->retry)
+        fputs("    add_header Retry-After 1 always;\n", out);
+    if (d->allow)
+        fputs("    add_header Allow $soko_allow always;\n", out);
+    fprintf(out, "    return %d '{\"errors\":[{\"code\":\"%s\",\"message\":\"", d->status,
+            err_code(d->err));
+    print_plain(out, d->message != NULL ? d->message : err_message(d->err));
+    fputs(
+        "\"}],\"meta\":{\"request_id\":\"$soko_request_id\",\"timestamp\":\"$soko_time\"}}';\n}\n",
+        out);
+}
+
+void
+nginx_print_errors(FILE *out)
+{
+    for (size_t i = 0; i < DRESSES; i++)
+        print_dress(out, &dresses[i]);
+}
