@@ -214,11 +214,11 @@ read_int(struct input_errors *errors, size_t i, const struct raw *raw, void *to)
         n = n * 10 + (*s - '0');
     if (negative)
         n = -n;
-    if (n < min || (huge && negative))
+    if (huge ? negative : n < min)
         return kinds_refuse(errors, i, "must be at least %lld", (long long)min);
-    if ((n > max || huge) && f->max == 0)
+    if ((huge || n > max) && f->max == 0)
         return kinds_refuse(errors, i, "is too large");
-    if (n > max || huge)
+    if (huge || n > max)
         return kinds_refuse(errors, i, "must be at most %lld", (long long)max);
     memcpy(to, &n, sizeof n);
     return true;

@@ -1,0 +1,346 @@
+/* Sources and their order, every way to be wrong, and that a fault names its variable. */
+#include "base/config.h"
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static char dir[] = "/tmp/soko-config-XXXXXX", file[64], faults[8192];
+
+static void
+put_file(const char *path, const char *data, size_t len)
+{
+    FILE *out = fopen(path, "w");
+
+    ck_assert_ptr_nonnull(out);
+    ck_assert_uint_eq(fwrite(data, 1, len, out), len);
+    ck_assert_int_eq(fclose(out), 0);
+}
+
+static void
+put_text(const char *path, const char *text)
+{
+    put_file(path, text, strlen(text));
+}
+
+static void
+set_required(void)
+{
+    setenv("DATABASE_URL", "dbname=soko", 1);
+    setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+}
+
+static void
+set_up(void)
+{
+    static char *none[] = {NULL};
+
+    environ = none;
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(file, sizeof file, "%s/soko.conf", dir);
+    set_required();
+}
+
+static void
+tear_down(void)
+{
+    char path[128];
+
+    unlink(file);
+    snprintf(path, sizeof path, "%s/TOKEN_KEY", dir);
+    unlink(path);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+
+/* Loads; the faults as one text. */
+static bool
+load(const char *from)
+{
+    FILE *err;
+
+    memset(faults, 0, sizeof faults);
+    err = fmemopen(faults, sizeof faults - 1, "w");
+    ck_assert_ptr_nonnull(err);
+    bool ok = config_load(from, err);
+    fclose(err);
+    ck_assert_msg(ok == (faults[0] == '\0'), "%s", faults);
+    return ok;
+}
+
+START_TEST(test_defaults)
+{
+    char buf[CONFIG_VALUE_SIZE];
+
+    ck_assert_ptr_null(config_value("SOKO_ENV", buf, sizeof buf));
+    ck_assert(!config_is_demo());
+    ck_assert_msg(load(NULL), "%s", faults);
+    ck_assert_str_eq(conf->soko_env, "production");
+    ck_assert_str_eq(conf->database_url, "dbname=soko");
+    ck_assert_int_eq(conf->statement_timeout.ms, 5000);
+    ck_assert_int_eq(conf->access_token_ttl.ms, 900000);
+    ck_assert_int_eq(conf->refresh_token_ttl.ms, INT64_C(604800000));
+    ck_assert_int_eq(conf->limit_login, 10);
+    ck_assert_int_eq(conf->jobs_batch, 16);
+    ck_assert_str_eq(conf->fault_dir, "");
+    ck_assert(!config_is_demo());
+}
+END_TEST
+
+START_TEST(test_values)
+{
+    static const struct {
+        const char *name, *value, *fault; /* NULL: taken, and printed as `value` */
+    } rows[] = {
+        {"SOKO_ENV", "demo", NULL},
+        {"SOKO_ENV", "dem", "SOKO_ENV: must be one of production|demo, not \"dem\" (environment)"},
+        {"SOKO_ENV", "", "SOKO_ENV: must be one of production|demo, not \"\" (environment)"},
+        {"LOG_LEVEL", "error", NULL},
+        {"LIMIT_PUBLIC", "0", NULL},
+        {"LIMIT_PUBLIC", "1000000", NULL},
+        {"LIMIT_PUBLIC", "1000001",
+         "LIMIT_PUBLIC: must be from 0 to 1000000, not \"1000001\" (environment)"},
+        {"LIMIT_PUBLIC", "-1", "LIMIT_PUBLIC: must be a whole number, not \"-1\" (environment)"},
+        {"LIMIT_PUBLIC", "1.5", "LIMIT_PUBLIC: must be a whole number, not \"1.5\" (environment)"},
+        {"LIMIT_PUBLIC", "60s", "LIMIT_PUBLIC: must be a whole number, not \"60s\" (environment)"},
+        {"LIMIT_PUBLIC", "", "LIMIT_PUBLIC: must be a whole number, not \"\" (environment)"},
+        {"LIMIT_PUBLIC", "99999999999999999999",
+         "LIMIT_PUBLIC: is too large, not \"99999999999999999999\" (environment)"},
+        {"PASSWORD_COST", "12", "PASSWORD_COST: must be from 1 to 11, not \"12\" (environment)"},
+        {"REDIS_TIMEOUT", "250ms", NULL},
+        {"REDIS_TIMEOUT", "30s", NULL},
+        {"ORDER_PAYMENT_TTL", "90min", NULL},
+        {"ORDER_PAYMENT_TTL", "25h", NULL},
+        {"ORDER_PAYMENT_TTL", "7d", NULL},
+        {"REFRESH_GRACE", "0ms", NULL},
+        {"REDIS_TIMEOUT", "5",
+         "REDIS_TIMEOUT: needs a unit: ms, s, min, h or d, not \"5\" "
+         "(environment)"},
+        {"REDIS_TIMEOUT", "5m",
+         "REDIS_TIMEOUT: has an unknown unit: use ms, s, min, h or d, not "
+         "\"5m\" (environment)"},
+        {"REDIS_TIMEOUT", "5 s",
+         "REDIS_TIMEOUT: has an unknown unit: use ms, s, min, h or d, not "
+         "\"5 s\" (environment)"},
+        {"REDIS_TIMEOUT", "s",
+         "REDIS_TIMEOUT: must be a number with a unit, such as 250ms, 30s, "
+         "15min, 7d, not \"s\" (environment)"},
+        {"REDIS_TIMEOUT", "0ms",
+         "REDIS_TIMEOUT: must be from 1ms to 1min, not \"0ms\" "
+         "(environment)"},
+        {"REDIS_TIMEOUT", "106751991168d",
+         "REDIS_TIMEOUT: is too large, not \"106751991168d\" "
+         "(environment)"},
+        {"STATEMENT_TIMEOUT", "10s",
+         "STATEMENT_TIMEOUT: 10s must be less than WORKER_DEADLINE, "
+         "which is 10s"},
+        {"SQL_DIR", "/srv/sql", NULL},
+        {"SQL_DIR", "", "SQL_DIR: must not be empty, not \"\" (environment)"},
+        {"SQL_DIR", "/a\nb", "SQL_DIR: contains a control character, not \"/a\nb\" (environment)"},
+        {"SQL_DIR", "/\xff", "SQL_DIR: is not valid UTF-8, not \"/\xff\" (environment)"},
+        /* Secrets are never repeated. */
+        {"TOKEN_KEY", "short", "TOKEN_KEY: must have at least 32 characters (environment)"},
+        {"TOKEN_KEY", "", "TOKEN_KEY: must not be empty (environment)"},
+        {"DATABASE_URL", "", "DATABASE_URL: must not be empty (environment)"},
+    };
+    char buf[CONFIG_VALUE_SIZE];
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        setenv(rows[i].name, rows[i].value, 1);
+        bool ok = load(NULL);
+        if (rows[i].fault != NULL) {
+            size_t len = strlen(rows[i].fault);
+
+            ck_assert_msg(!ok && strncmp(faults, rows[i].fault, len) == 0 &&
+                              strcmp(faults + len, "\n") == 0,
+                          "got %s, want %s", faults, rows[i].fault);
+        } else {
+            ck_assert_msg(ok, "%s", faults);
+            ASSERT_TEXT(config_value(rows[i].name, buf, sizeof buf), rows[i].value, rows[i].name);
+        }
+        unsetenv(rows[i].name);
+        set_required();
+    }
+}
+END_TEST
+
+START_TEST(test_all_faults)
+{
+    unsetenv("DATABASE_URL");
+    unsetenv("TOKEN_KEY");
+    setenv("LIMIT_LOGIN", "x", 1);
+    ck_assert(!load(NULL));
+    ck_assert_str_eq(faults, "DATABASE_URL: is missing: set it in the environment, in the file of "
+                             "--config, or as a credential\n"
+                             "TOKEN_KEY: is missing: set it in the environment, in the file of "
+                             "--config, or as a credential\n"
+                             "LIMIT_LOGIN: must be a whole number, not \"x\" (environment)\n");
+    ck_assert_ptr_null(conf);
+}
+END_TEST
+
+START_TEST(test_lines)
+{
+    static const struct {
+        const char *line;
+        const char *want;  /* SQL_DIR if it is taken */
+        const char *fault; /* what the fault contains, if not */
+    } rows[] = {
+        {"# comment\n; comment\n\n \t\nSQL_DIR=/x\n", "/x", NULL},
+        {"SQL_DIR=/x", "/x", NULL},
+        {"SQL_DIR=/x\r\n", "/x", NULL},
+        {"  SQL_DIR = /x  \n", "/x", NULL},
+        {"SQL_DIR=/x y\n", "/x y", NULL},
+        {"SQL_DIR=/x # y\n", "/x # y", NULL},
+        {"SQL_DIR=\" /x \"\n", " /x ", NULL},
+        {"SQL_DIR=' /x\\ '  \n", " /x\\ ", NULL},
+        {"SQL_DIR=\"a\\\"b\\\\c\\$d\\e\"\n", "a\"b\\c$d\\e", NULL},
+        {"SQL_DIR=a\\ \\\\b\\ \n", "a \\b ", NULL},
+        {"SQL_DIR=a=b\n", "a=b", NULL},
+        {"SQL_DIR=/x\nSQL_DIR=/y\n", "/y", NULL},
+        {"SQL_DIR=/x\\\n/y\n", NULL, "SQL_DIR: has a continuation line"},
+        {"SQL_DIR=\"/x\n", NULL, "SQL_DIR: has no closing quote"},
+        {"SQL_DIR='/x\\'y'\n", NULL, "SQL_DIR: has text after its closing quote"},
+        {"SQL_DIR\n", NULL, "/soko.conf:1: is not NAME=value"},
+        {"\nSQL_DRI=/x\n", NULL, "SQL_DRI: is not a setting ("},
+        {"sql_dir=/x\n", NULL, "sql_dir: is not a setting ("},
+        {"=x\n", NULL, ": is not a setting ("},
+        {"export SQL_DIR=/x\n", NULL, "export SQL_DIR: is not a setting ("},
+        {"SQL_DIR=\n", NULL, "SQL_DIR: must not be empty"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        put_text(file, rows[i].line);
+        bool ok = load(file);
+        ck_assert_msg(ok == (rows[i].want != NULL), "%s: %s", rows[i].line, faults);
+        if (ok)
+            ASSERT_TEXT(conf->sql_dir, rows[i].want, rows[i].line);
+        else
+            ck_assert_msg(strstr(faults, rows[i].fault) != NULL, "%s", faults);
+    }
+    put_file(file, "SQL_DIR=/x\0y\n", 13);
+    ck_assert(!load(file));
+    ck_assert_ptr_nonnull(strstr(faults, ":1: contains a NUL byte"));
+
+    static char big[20000] = "SQL_DIR=";
+    memset(big + 8, 'x', sizeof big - 8);
+    put_file(file, big, sizeof big);
+    ck_assert(!load(file));
+    ck_assert_ptr_nonnull(strstr(faults, ":1: is too long"));
+    ck_assert(!load("/nonexistent/soko.conf"));
+    ck_assert_str_eq(faults, "/nonexistent/soko.conf: No such file or directory\n");
+    ck_assert(!load("/tmp"));
+}
+END_TEST
+
+START_TEST(test_sources)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/TOKEN_KEY", dir);
+    unsetenv("TOKEN_KEY");
+    put_text(file, "TOKEN_KEY=file file file file file file file\nLIMIT_LOGIN=1\nJOBS_BATCH=x\n");
+    setenv("JOBS_BATCH", "5", 1); /* what a later source replaces does no harm */
+    ck_assert_msg(load(file), "%s", faults);
+    ck_assert_str_eq(conf->token_key, "file file file file file file file");
+    ck_assert_int_eq(conf->limit_login, 1);
+    ck_assert_int_eq(conf->jobs_batch, 5);
+
+    setenv("CREDENTIALS_DIRECTORY", dir, 1);
+    put_file(path, "cred cred cred cred cred cred cred\n", 35);
+    setenv("LIMIT_LOGIN", "2", 1);
+    ck_assert_msg(load(file), "%s", faults);
+    ck_assert_str_eq(conf->token_key, "cred cred cred cred cred cred cred");
+    ck_assert_int_eq(conf->limit_login, 2);
+
+    setenv("TOKEN_KEY", "env env env env env env env env env", 1);
+    ck_assert_msg(load(file), "%s", faults);
+    ck_assert_str_eq(conf->token_key, "env env env env env env env env env");
+
+    put_file(path, "cred\0cred cred cred cred cred cred\n", 35);
+    ck_assert(!load(file));
+    ck_assert_ptr_nonnull(strstr(faults, "TOKEN_KEY: "));
+}
+END_TEST
+
+START_TEST(test_reload)
+{
+    const struct config *first;
+
+    ck_assert(load(NULL));
+    first = conf;
+    setenv("SOKO_ENV", "demo", 1);
+    ck_assert(load(NULL));
+    ck_assert(config_is_demo());
+    ck_assert_str_eq(first->soko_env, "production"); /* still there */
+    first = conf;
+    setenv("SOKO_ENV", "x", 1);
+    for (int i = 0; i < 5; i++)
+        ck_assert(!load(NULL));
+    ck_assert_ptr_eq(conf, first);
+    setenv("SOKO_ENV", "production", 1);
+    for (int i = 0; i < 5; i++)
+        ck_assert(load(NULL));
+    ck_assert(!config_is_demo());
+}
+END_TEST
+
+START_TEST(test_value)
+{
+    char buf[CONFIG_VALUE_SIZE];
+
+    ck_assert(load(NULL));
+    ck_assert_str_eq(config_value("ACCESS_TOKEN_TTL", buf, sizeof buf), "15min");
+    ck_assert_str_eq(config_value("IDEMPOTENCY_TTL", buf, sizeof buf), "1d");
+    ck_assert_str_eq(config_value("WORKER_MAX_REQUESTS", buf, sizeof buf), "100000");
+    ck_assert_str_eq(config_value("FAULT_DIR", buf, sizeof buf), "");
+    ck_assert_ptr_null(config_value("TOKEN_KEY", buf, sizeof buf));
+    ck_assert_ptr_null(config_value("DATABASE_URL", buf, sizeof buf));
+    ck_assert_ptr_null(config_value("REDIS_ADDRESS", buf, sizeof buf));
+    ck_assert_ptr_null(config_value("access_token_ttl", buf, sizeof buf));
+    ck_assert_ptr_null(config_value("", buf, sizeof buf));
+}
+END_TEST
+
+START_TEST(test_prints)
+{
+    static char help[20000];
+    FILE *out = fopen(file, "w");
+
+    config_example(out);
+    fclose(out);
+    ck_assert_msg(load(file), "%s", faults);
+
+    out = fmemopen(help, sizeof help, "w");
+    config_help(out);
+    fclose(out);
+    ck_assert_ptr_nonnull(strstr(help, "STATEMENT_TIMEOUT, default 5s (1ms to 1h)\n"));
+    ck_assert_ptr_nonnull(strstr(help, "TOKEN_KEY *, required (at least 32 characters)\n"));
+    ck_assert_ptr_nonnull(strstr(help, "SOKO_ENV, default production (production, demo)\n"));
+    for (const char *line = help; *line != '\0'; line += strcspn(line, "\n") + 1)
+        ck_assert_msg(strcspn(line, "\n") <= 100, "%s", line);
+}
+END_TEST
+
+static void
+fill(TCase *tcase)
+{
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, test_defaults);
+    tcase_add_test(tcase, test_values);
+    tcase_add_test(tcase, test_all_faults);
+    tcase_add_test(tcase, test_lines);
+    tcase_add_test(tcase, test_sources);
+    tcase_add_test(tcase, test_reload);
+    tcase_add_test(tcase, test_value);
+    tcase_add_test(tcase, test_prints);
+}
+
+int
+main(void)
+{
+    return unit_run("config", fill);
+}
