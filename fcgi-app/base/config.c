@@ -138,6 +138,8 @@ static const struct setting settings[] = {
         .doc = "attempts after which a job is set aside for a person to look at"),
     ROW(jobs_batch, "16", 1, 1000,
         .doc = "jobs claimed at once"),
+    ROW(jobs_sweep, "10min", 1, DAY,
+        .doc = "pause between sweeps of what has expired: answers kept under a key, old sessions"),
     ROW(sql_dir, SOKO_SQL_DIR, 1, 4096,
         .doc = "folder of the schema's migrations and functions"),
     ROW(fault_dir, "", 0, 4096,

@@ -58,6 +58,7 @@ struct config {
     struct span jobs_backoff_max;
     int64_t jobs_max_attempts;
     int64_t jobs_batch;
+    struct span jobs_sweep;
     const char *sql_dir;
     const char *fault_dir;
 };
