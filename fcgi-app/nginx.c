@@ -187,6 +187,8 @@ print_dress(FILE *out, const struct dress *d)
 {
     fprintf(out, "error_page %s =%d /_error/%d;\n", d->from, d->status, d->status);
     fprintf(out, "location = /_error/%d {\n    internal;\n", d->status);
+    /* The body is still that of the request: without the 0, 413 would meet itself. */
+    fputs("    client_max_body_size 0;\n", out);
     fputs("    default_type application/json;\n    include soko/headers.conf;\n"
           "    add_header Cache-Control no-store always;\n",
           out);
