@@ -31,13 +31,13 @@ static const struct row rows[ERR__COUNT] = {
     [ERR_PRECONDITION_FAILED]    = {412, "PRECONDITION_FAILED",    "changed in the meantime"},
     [ERR_PAYLOAD_TOO_LARGE]      = {413, "PAYLOAD_TOO_LARGE",      "the body is too large"},
     [ERR_UNSUPPORTED_MEDIA_TYPE] = {415, "UNSUPPORTED_MEDIA_TYPE", "unsupported media type"},
-    [ERR_IDEMPOTENCY_KEY_REUSED] = {422, "IDEMPOTENCY_KEY_REUSED", "the key was used for another request"},
+    [ERR_IDEMPOTENCY_KEY_REUSED] = {422, "IDEMPOTENCY_KEY_REUSED", "used for another request"},
     [ERR_RATE_LIMITED]           = {429, "RATE_LIMITED",           "too many requests"},
     [ERR_INTERNAL]               = {500, "INTERNAL_ERROR",         "internal error"},
     [ERR_PROVIDER_UNAVAILABLE]   = {502, "PROVIDER_UNAVAILABLE",   "the provider does not answer"},
     [ERR_SERVICE_UNAVAILABLE]    = {503, "SERVICE_UNAVAILABLE",    "try again later"},
     [ERR_REQUEST_TIMEOUT]        = {504, "REQUEST_TIMEOUT",        "the request took too long"},
-    [ERR_RERUN]                  = {500, "RERUN",                  "the transaction must run again"},
+    [ERR_RERUN]                  = {500, "RERUN",                  "the transaction must rerun"},
     [ERR_LOST]                   = {500, "LOST",                   "the connection was lost"},
 };
 /* clang-format on */
