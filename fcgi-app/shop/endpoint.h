@@ -85,6 +85,7 @@ struct endpoint {
     int replies[12];    /* the statements whose rows are the answer, ending with 0; none if it is
                            written in C */
     enum err errors[8]; /* that it may answer beyond what any route may (app.c), ending with OK */
+    bool unkeyed;       /* takes no Idempotency-Key, although it is a POST of the signed in */
     bool secret;        /* the answer holds a secret: it is never stored for a replay */
 };
 

@@ -1,2 +1,2 @@
 -- name: DEMO_LOADED
-SELECT count(*) AS products FROM products
+SELECT count(*) AS accounts FROM accounts WHERE email = $1

@@ -22,7 +22,7 @@ SELECT pg_advisory_unlock(hashtextextended($1::uuid::text || ' ' || $2, 0)) AS u
 -- Replaces what was only started, or is older than its life; a finished answer is never overwritten.
 -- A null status says that the work is started.
 -- name: IDEMPOTENCY_ADD
-INSERT INTO idempotency_keys AS k (account_id, key, fingerprint, status, body) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO idempotency_keys AS k (account_id, key, fingerprint, status, body) VALUES ($1, $2, decode($3, 'hex'), $4, $5)
 ON CONFLICT (account_id, key) DO UPDATE
 SET fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body, created_at = now()
 WHERE k.status IS NULL OR k.created_at <= now() - $6::bigint * interval '1 ms'

@@ -4,16 +4,13 @@
  */
 #include "shop/accounts/accounts.h"
 #include "base/config.h"
+#include "base/json.h"
 #include "io/pg.h"
 #include "io/secret.h"
 #include "shop/req.h"
 
 #include <string.h>
 
-struct register_in {
-    uint64_t sent;
-    const char *email, *password, *name, *phone, *username;
-};
 static const struct field register_in_fields[] = {
     FIELD(struct register_in, email, .max = 254, .format = FORMAT_EMAIL, .eg = "ann@example.com",
           .doc = "Needed unless phone or username is given"),

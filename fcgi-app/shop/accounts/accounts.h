@@ -7,6 +7,8 @@
 #include "io/ctx.h"
 #include "shop/endpoint.h"
 
+#include <stdint.h>
+
 extern const struct endpoint accounts_register;
 extern const struct endpoint accounts_profile;
 extern const struct endpoint accounts_update_profile;
@@ -15,6 +17,12 @@ extern const struct endpoint accounts_refresh;
 extern const struct endpoint accounts_logout;
 
 extern const struct output account_out;
+
+/* What accounts_register.in reads; sokoctl reads its options by the same table. */
+struct register_in {
+    uint64_t sent;
+    const char *email, *password, *name, *phone, *username;
+};
 
 /* Makes an account that holds `role`. At least one of email, phone (E.164) and username is given.
  * In a transaction. ERR_CONFLICT, with the field, if one of them is taken (told at the next

@@ -178,5 +178,5 @@ const struct endpoint accounts_refresh = {
 };
 const struct endpoint accounts_logout = {
     .name = "logout", .tag = "Accounts", .doc = "Ends the session at once.",
-    .run = logout, .out = &message_out,
+    .run = logout, .out = &message_out, .unkeyed = true,
 };

@@ -1,0 +1,306 @@
+/*
+ * The worker's loop, and the way of one request: read its head, match, let in, read its input, run,
+ * reply, log, reset. Whatever goes wrong on the way ends in the same reply().
+ *
+ * A request that has waited longer than conf->queue_limit is refused at once: its client has most
+ * likely given up, and serving the newest is what keeps a flooded shop useful.
+ */
+#include "app.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "exchange.h"
+#include "shop/constraints.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define UNREAD_MAX ((size_t)1024) /* a body that nobody asked for: "{}" is common */
+#define DEFAULT_PER_PAGE 10
+
+struct worker {
+    struct fcgi *fcgi;
+    struct pg *pg;
+    struct cache *cache;
+    struct arena *arena;
+    const struct route *table;
+    size_t count;
+};
+
+static const char *
+param_or(struct exchange *x, const char *name, const char *fallback)
+{
+    const char *value = fcgi_param(x->fcgi, x->rq.ctx.arena, name);
+
+    return value != NULL ? value : fallback;
+}
+
+static const char *
+new_trace_id(struct arena *a, int64_t now_ms)
+{
+    char id[UUID_TEXT_SIZE];
+
+    return arena_strdup(a, uuid_text(uuid_v7(now_ms), id));
+}
+
+/* The path as it was sent, without its query: what is encoded in it matches nothing of ours. */
+static void
+read_target(struct exchange *x)
+{
+    const char *uri = param_or(x, "REQUEST_URI", "/");
+    const char *mark = strchr(uri, '?');
+
+    x->path = mark == NULL ? uri
+                           : arena_strndup(x->rq.ctx.arena, uri, (size_t)(mark - uri));
+    x->query = mark == NULL ? "" : mark + 1;
+}
+
+static void
+read_head(struct exchange *x)
+{
+    struct ctx *ctx = &x->rq.ctx;
+    const char *id = param_or(x, "SOKO_REQUEST_ID", NULL);
+
+    ctx->now_ms = clock_ms();
+    ctx->trace_id = id != NULL ? id : new_trace_id(ctx->arena, ctx->now_ms);
+    log_set_trace(ctx->trace_id);
+    x->method_word = param_or(x, "REQUEST_METHOD", "");
+    x->method = method_parse(x->method_word);
+    x->rq.address = param_or(x, "REMOTE_ADDR", "unknown");
+    x->rq.agent = param_or(x, "HTTP_USER_AGENT", "");
+    x->rq.reply = text_new(ctx->arena, REPLY_MAX);
+    x->rq.paging.total = -1;
+    read_target(x);
+}
+
+/* nginx tells when a request came, as "seconds.milliseconds". */
+static enum err
+demand_fresh(struct exchange *x)
+{
+    struct decimal at;
+    const char *arrival = param_or(x, "SOKO_ARRIVAL", NULL);
+
+    if (arrival == NULL || !decimal_parse(arrival, strlen(arrival), &at))
+        return OK;
+    int64_t ms = at.units;
+    for (int scale = at.scale; scale < 3; scale++)
+        ms *= 10;
+    if (at.scale > 3 || clock_ms() - ms <= conf->queue_limit.ms)
+        return OK;
+    return fail(&x->rq.ctx, ERR_SERVICE_UNAVAILABLE, NULL, "the shop is overloaded");
+}
+
+static enum err
+match(struct exchange *x, const struct worker *w, const char *ids[ROUTE_IDS_MAX])
+{
+    char *scratch = arena_alloc(x->rq.ctx.arena, strlen(x->path) + 1);
+
+    x->route = route_find(w->table, w->count, x->method, x->path, scratch, ids, &x->allow);
+    if (x->route != NULL) {
+        x->rq.endpoint = x->route->endpoint;
+        return OK;
+    }
+    if (x->allow == 0)
+        return fail(&x->rq.ctx, ERR_NOT_FOUND, NULL, "there is nothing at this path");
+    return fail(&x->rq.ctx, ERR_METHOD_NOT_ALLOWED, NULL, "this path takes other methods");
+}
+
+/* The name of the i-th id in a route's path, for the error message. */
+static const char *
+id_name(struct exchange *x, size_t i)
+{
+    const char *at = x->route->path;
+
+    for (size_t seen = 0; (at = strchr(at, ':')) != NULL; seen++) {
+        at++;
+        if (seen == i)
+            return arena_strndup(x->rq.ctx.arena, at, strcspn(at, "/"));
+    }
+    return "id";
+}
+
+static enum err
+read_ids(struct exchange *x, const char *const ids[ROUTE_IDS_MAX])
+{
+    enum err e = OK;
+
+    for (size_t i = 0; i < ROUTE_IDS_MAX && x->route->ids[i] != ID_NONE; i++) {
+        if (!uuid_parse(ids[i], strlen(ids[i]), &x->rq.ids[i]))
+            e = fail(&x->rq.ctx, ERR_VALIDATION, id_name(x, i), "must be a UUID");
+    }
+    return e;
+}
+
+static bool
+is_json(const char *type)
+{
+    static const char json[] = "application/json";
+    size_t n = sizeof(json) - 1;
+
+    return strncasecmp(type, json, n) == 0 && (type[n] == '\0' || type[n] == ';' || type[n] == ' ');
+}
+
+static enum err
+read_body(struct exchange *x)
+{
+    struct ctx *ctx = &x->rq.ctx;
+    size_t max = x->route->body_max > 0 ? x->route->body_max : UNREAD_MAX;
+    struct json_object *json;
+
+    enum err e = fcgi_body(x->fcgi, ctx->arena, max, &x->body, &x->body_len);
+    if (e == ERR_PAYLOAD_TOO_LARGE)
+        return fail(ctx, e, NULL, "the body may have at most %zu bytes", max);
+    if (e == ERR_VALIDATION)
+        return fail(ctx, e, NULL, "the body ended early, or has no Content-Length");
+    if (e != OK || x->rq.endpoint->in == NULL)
+        return e;
+    if (x->body_len > 0 && !is_json(param_or(x, "CONTENT_TYPE", "")))
+        return fail(ctx, ERR_UNSUPPORTED_MEDIA_TYPE, NULL, "send Content-Type: application/json");
+    e = json_read(ctx->arena, &ctx->problems, x->body, x->body_len, &json);
+    if (e != OK)
+        return e;
+    return input_from_json(ctx->arena, &ctx->problems, x->rq.endpoint->in, json,
+                           (void **)&x->rq.in);
+}
+
+/* Every paged query begins so (req.h, PAGE_FIELDS). */
+struct page_in {
+    uint64_t sent;
+    int64_t page, per_page;
+};
+
+static enum err
+read_query(struct exchange *x)
+{
+    struct ctx *ctx = &x->rq.ctx;
+
+    if (x->rq.endpoint->in == NULL)
+        return OK;
+    enum err e = input_from_query(ctx->arena, &ctx->problems, x->rq.endpoint->in, x->query,
+                                  (void **)&x->rq.in);
+    if (e == OK && x->rq.endpoint->shape == SHAPE_PAGE) {
+        const struct page_in *in = x->rq.in;
+        x->rq.paging.page = in->page > 0 ? in->page : 1;
+        x->rq.paging.per_page = in->per_page > 0 ? in->per_page : DEFAULT_PER_PAGE;
+    }
+    return e;
+}
+
+/* Authenticated POSTs take a key; all else ignores it (API.md, Idempotency-Key). */
+static enum err
+read_key(struct exchange *x)
+{
+    struct ctx *ctx = &x->rq.ctx;
+    const char *key = param_or(x, "HTTP_IDEMPOTENCY_KEY", NULL);
+
+    if (key == NULL || x->route->method != POST || x->route->who == ANYONE ||
+        x->rq.endpoint->unkeyed)
+        return OK;
+    bool printable = true;
+    for (const char *c = key; *c != '\0'; c++)
+        printable = printable && *c >= ' ' && *c <= '~';
+    if (!printable || strlen(key) > IDEMPOTENCY_KEY_MAX)
+        return fail(ctx, ERR_VALIDATION, "Idempotency-Key",
+                    "must have 1 to %d printable ASCII characters", IDEMPOTENCY_KEY_MAX);
+    x->idem =
+        idempotency_of(ctx->arena, key, x->method_word, x->path, x->body, x->body_len);
+    return OK;
+}
+
+static enum err
+serve(struct exchange *x, const struct worker *w)
+{
+    const char *ids[ROUTE_IDS_MAX] = {NULL};
+
+    enum err e = demand_fresh(x);
+    if (e == OK)
+        e = match(x, w, ids);
+    if (e == ERR_METHOD_NOT_ALLOWED && x->method == OPTIONS) {
+        problems_clear(&x->rq.ctx.problems);
+        x->status = 204;
+        return OK;
+    }
+    if (e == OK)
+        e = gate(x);
+    if (e == OK)
+        e = read_ids(x, ids);
+    if (e == OK)
+        e = x->route->method == GET ? read_query(x) : read_body(x);
+    if (e == OK)
+        e = read_key(x);
+    return e != OK ? e : run(x);
+}
+
+static void
+log_request(const struct exchange *x, enum err e, int64_t began_ns)
+{
+    char id[UUID_TEXT_SIZE];
+    bool named = !uuid_is_nil(x->rq.ctx.actor.account);
+
+    log_event(x->status >= 500 ? LOG_ERROR : LOG_INFO, EVENT("http.request"),
+              TEXT("http.request.method", method_name(x->method)),
+              TEXT("url.path", x->route != NULL ? x->route->path : "(none)"),
+              INT("http.response.status_code", x->status),
+              TEXT("error.code", e != OK ? err_code(e) : NULL),
+              INT("event.duration", clock_mono_ns() - began_ns),
+              TEXT("user.id", named ? uuid_text(x->rq.ctx.actor.account, id) : NULL));
+}
+
+static void
+serve_one(const struct worker *w)
+{
+    int64_t began = clock_mono_ns();
+    struct exchange *x = arena_alloc(w->arena, sizeof(*x));
+
+    x->fcgi = w->fcgi;
+    x->rq.ctx.arena = w->arena;
+    x->rq.ctx.pg = w->pg;
+    x->rq.ctx.cache = w->cache;
+    read_head(x);
+    enum err e = serve(x, w);
+    reply(x, e);
+    log_request(x, e, began);
+    fcgi_finish(w->fcgi);
+    log_set_trace(NULL);
+    arena_reset(w->arena);
+}
+
+int
+app_serve(int fd, const struct route *table, size_t count, enum pool pool, struct slot *slot,
+          const volatile sig_atomic_t *stop)
+{
+    static const char *const names[POOL__COUNT] = {"soko-fast", "soko-hash", "soko-wire"};
+    const struct pg_options options = {
+        .url = conf->database_url,
+        .name = names[pool],
+        .connect_ms = conf->database_connect_timeout.ms,
+        .statement_ms = conf->statement_timeout.ms,
+        .stmts = stmts,
+        .count = STMT__COUNT,
+        .constraints = constraints,
+    };
+    struct worker w = {
+        .fcgi = fcgi_new(fd),
+        .pg = pg_new(&options),
+        .cache = cache_new(conf->redis_address, conf->redis_timeout.ms),
+        .arena = arena_new(),
+        .table = table,
+        .count = count,
+    };
+
+    /* A database that is away may come back; a statement that it refuses will not mend itself. */
+    int status = pg_open(w.pg) == ERR_INTERNAL ? PREFORK_UNFIT : 0;
+    if (status == 0)
+        slot_ready(slot);
+    while (status == 0 && !slot_done(slot) && fcgi_accept(w.fcgi, stop)) {
+        slot_busy(slot);
+        serve_one(&w);
+        slot_idle(slot);
+    }
+    arena_free(w.arena);
+    cache_free(w.cache);
+    pg_free(w.pg);
+    fcgi_free(w.fcgi);
+    return status;
+}

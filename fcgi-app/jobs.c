@@ -1,0 +1,266 @@
+/*
+ * A lane is a process that polls. Polling a partial index ten times a second costs next to nothing,
+ * and a NOTIFY inside the transactions that write events would serialise their commits.
+ *
+ * Each delivery has an arena and a transaction of its own: one that fails disturbs no other. While
+ * a batch comes back full the lane does not wait.
+ */
+#include "jobs.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "io/cache.h"
+#include "io/pg.h"
+#include "io/tx.h"
+#include "shop/accounts/sessions.h"
+#include "shop/constraints.h"
+#include "shop/idempotency.h"
+#include "shop/orders/orders.h"
+#include "shop/payments/payments.h"
+#include "shop/stmt.h"
+
+#include <poll.h>
+#include <string.h>
+
+/* Which function each listener of outbox.c is. */
+static const struct consumer {
+    const char *name;
+    enum err (*run)(struct ctx *ctx, const struct delivery *d);
+} consumers[] = {
+    {"payments_begin", payments_begin},
+    {"payments_ask", payments_ask},
+    {"payments_refund_order", payments_refund_order},
+    {"payments_refund_part", payments_refund_part},
+    {"payments_pay_refund", payments_pay_refund},
+    {"sessions_bury", sessions_bury},
+};
+#define CONSUMERS (sizeof(consumers) / sizeof(consumers[0]))
+
+/* What a lane holds while it lives. */
+struct lane_state {
+    enum lane lane;
+    struct pg *pg;
+    struct cache *cache;
+    struct arena *arena; /* of one turn */
+    int64_t swept_ms;    /* when the schedule ran last */
+    const volatile sig_atomic_t *stop;
+};
+
+static const struct consumer *
+find_consumer(const char *name)
+{
+    for (size_t i = 0; i < CONSUMERS; i++) {
+        if (strcmp(consumers[i].name, name) == 0)
+            return &consumers[i];
+    }
+    return NULL;
+}
+
+static struct ctx
+fresh_ctx(const struct lane_state *l, struct arena *a, const char *trace_id)
+{
+    return (struct ctx){
+        .arena = a, .pg = l->pg, .cache = l->cache, .now_ms = clock_ms(), .trace_id = trace_id};
+}
+
+static enum err
+deliver_work(struct ctx *ctx, void *arg)
+{
+    const struct delivery *d = arg;
+    const struct consumer *c = find_consumer(d->consumer);
+
+    if (c == NULL)
+        return ERR_INTERNAL; /* a newer release has written it: it waits for one that knows it */
+    enum err e = c->run(ctx, d);
+    return e != OK ? e : outbox_done(ctx, d);
+}
+
+struct failure {
+    const struct delivery *delivery;
+    enum err why;
+};
+
+static enum err
+fail_work(struct ctx *ctx, void *arg)
+{
+    const struct failure *f = arg;
+
+    return outbox_failed(ctx, f->delivery, f->why);
+}
+
+static void
+deliver(const struct lane_state *l, const struct delivery *d)
+{
+    struct arena *a = arena_new();
+    struct ctx ctx = fresh_ctx(l, a, d->trace_id);
+
+    log_set_trace(d->trace_id);
+    fault_point(FAULT_JOB_CLAIMED);
+    enum err e = tx_run(&ctx, deliver_work, (void *)d);
+    fault_point(FAULT_JOB_DONE);
+    if (e != OK) {
+        struct failure failure = {d, e};
+        e = tx_run(&ctx, fail_work, &failure);
+        if (e != OK) /* the lease runs out by itself */
+            log_event(LOG_ERROR, EVENT("outbox.not_noted"), INT("soko.outbox.id", d->id),
+                      TEXT("error.code", err_code(e)));
+    }
+    log_set_trace(NULL);
+    arena_free(a);
+}
+
+struct batch {
+    enum lane lane;
+    struct delivery *rows;
+    size_t count;
+};
+
+static enum err
+claim_work(struct ctx *ctx, void *arg)
+{
+    struct batch *b = arg;
+
+    return outbox_claim(ctx, b->lane, conf->jobs_batch, &b->rows, &b->count);
+}
+
+/* Takes what is due. True if there may be more at once. */
+static bool
+drain(const struct lane_state *l, struct slot *slot)
+{
+    struct ctx ctx = fresh_ctx(l, l->arena, "jobs");
+    struct batch batch = {.lane = l->lane};
+
+    if (tx_run(&ctx, claim_work, &batch) != OK)
+        return false;
+    for (size_t i = 0; i < batch.count && !*l->stop; i++) {
+        slot_busy(slot);
+        deliver(l, &batch.rows[i]);
+        slot_idle(slot);
+    }
+    return batch.count == (size_t)conf->jobs_batch;
+}
+
+/* --- the schedule ----------------------------------------------------------------------------- */
+
+static enum err
+expire_work(struct ctx *ctx, void *arg)
+{
+    const struct order_id *id = arg;
+
+    return orders_expire(ctx, id->id);
+}
+
+static enum err
+sweep_work(struct ctx *ctx, void *arg)
+{
+    (void)arg;
+    enum err e = idempotency_sweep(ctx);
+    return e != OK ? e : sessions_sweep(ctx);
+}
+
+struct due {
+    struct order_id *ids;
+    size_t count;
+};
+
+static enum err
+due_work(struct ctx *ctx, void *arg)
+{
+    struct due *due = arg;
+
+    return orders_due(ctx, conf->jobs_batch, &due->ids, &due->count);
+}
+
+/* Unpaid orders, each in a transaction of its own. */
+static void
+expire_orders(const struct lane_state *l)
+{
+    struct ctx ctx = fresh_ctx(l, l->arena, "clock");
+    struct due due = {0};
+
+    if (tx_read(&ctx, due_work, &due) != OK)
+        return;
+    for (size_t i = 0; i < due.count && !*l->stop; i++) {
+        struct arena *a = arena_new();
+        struct ctx one = fresh_ctx(l, a, "clock");
+        enum err e = tx_run(&one, expire_work, &due.ids[i]);
+        if (e != OK)
+            log_event(LOG_WARN, EVENT("orders.expire_failed"), TEXT("error.code", err_code(e)));
+        arena_free(a);
+    }
+}
+
+static void
+run_schedule(struct lane_state *l)
+{
+    struct ctx ctx = fresh_ctx(l, l->arena, "clock");
+
+    expire_orders(l);
+    if (ctx.now_ms - l->swept_ms < conf->jobs_sweep.ms)
+        return;
+    l->swept_ms = ctx.now_ms;
+    enum err e = tx_run(&ctx, sweep_work, NULL);
+    if (e != OK)
+        log_event(LOG_WARN, EVENT("jobs.sweep_failed"), TEXT("error.code", err_code(e)));
+}
+
+/* Waits for the next turn; a signal cuts it short. */
+static void
+wait_a_turn(void)
+{
+    poll(NULL, 0, (int)conf->jobs_poll.ms);
+}
+
+int
+jobs_serve(enum lane lane, struct slot *slot, const volatile sig_atomic_t *stop)
+{
+    static const char *const names[LANE__COUNT] = {"soko-jobs payments", "soko-jobs clock"};
+    const struct pg_options options = {
+        .url = conf->database_url,
+        .name = names[lane],
+        .connect_ms = conf->database_connect_timeout.ms,
+        .statement_ms = conf->statement_timeout.ms,
+        .stmts = stmts,
+        .count = STMT__COUNT,
+        .constraints = constraints,
+    };
+    struct lane_state l = {
+        .lane = lane,
+        .pg = pg_new(&options),
+        .cache = cache_new(conf->redis_address, conf->redis_timeout.ms),
+        .arena = arena_new(),
+        .stop = stop,
+    };
+
+    int status = pg_open(l.pg) == ERR_INTERNAL ? PREFORK_UNFIT : 0;
+    if (status == 0)
+        slot_ready(slot);
+    while (status == 0 && !*stop && !slot_done(slot)) {
+        bool more = drain(&l, slot);
+        if (lane == LANE_CLOCK)
+            run_schedule(&l);
+        arena_reset(l.arena);
+        if (!more)
+            wait_a_turn();
+    }
+    arena_free(l.arena);
+    cache_free(l.cache);
+    pg_free(l.pg);
+    return status;
+}
+
+bool
+jobs_check(void)
+{
+    bool good = true;
+
+    for (size_t i = 0; outbox_consumer(i) != NULL; i++) {
+        if (find_consumer(outbox_consumer(i)) == NULL) {
+            log_event(LOG_ERROR, EVENT("jobs.no_consumer"),
+                      TEXT("soko.outbox.consumer", outbox_consumer(i)));
+            good = false;
+        }
+    }
+    return good;
+}

@@ -1,0 +1,268 @@
+/*
+ * sokoctl: the sysadmin's hand.
+ *
+ * One table of commands: what is not in it does not exist, and the help is printed from it.
+ */
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "ctl.h"
+#include "nginx.h"
+#include "openapi.h"
+#include "shop/constraints.h"
+#include "shop/stmt.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define FILE_MAX ((size_t)16 << 20)
+
+static int
+print_openapi(const struct ctl_options *o)
+{
+    (void)o;
+    openapi_print(stdout, routes, routes_count);
+    return 0;
+}
+
+static int
+print_routes(const struct ctl_options *o)
+{
+    if (o->nginx) {
+        nginx_print_locations(stdout, routes, routes_count);
+        return 0;
+    }
+    if (o->json) {
+        routes_print_json(stdout, routes, routes_count);
+        return 0;
+    }
+    for (size_t i = 0; i < routes_count; i++)
+        printf("%-7s %-36s %-10s %-5s %s\n", method_name(routes[i].method), routes[i].path,
+               who_name(routes[i].who), pool_name(routes[i].pool), routes[i].endpoint->doc);
+    return 0;
+}
+
+static int
+print_errors(const struct ctl_options *o)
+{
+    if (o->nginx) {
+        nginx_print_errors(stdout);
+        return 0;
+    }
+    for (enum err e = ERR_VALIDATION; e < ERR_RERUN; e++)
+        printf("%d %-24s %s\n", err_status(e), err_code(e), err_message(e));
+    return 0;
+}
+
+static int
+print_config(const struct ctl_options *o)
+{
+    char buf[CONFIG_VALUE_SIZE];
+
+    if (o->argc == 0) {
+        config_example(stdout);
+        return 0;
+    }
+    const char *value = config_value(o->argv[0], buf, sizeof(buf));
+    if (value == NULL) {
+        fprintf(stderr, "sokoctl: %s: no such setting, or a secret\n", o->argv[0]);
+        return CTL_FAILED;
+    }
+    puts(value);
+    return 0;
+}
+
+static const struct command {
+    const char *first, *second; /* its words; second may be NULL */
+    const char *takes, *doc;
+    bool needs_config; /* a good configuration must be loaded first */
+    int (*run)(const struct ctl_options *o);
+} commands[] = {
+    {"migrate", "up", "", "apply what is pending, renew functions and views", true, ctl_migrate_up},
+    {"migrate", "down", "[STEPS]", "undo the newest migrations", true, ctl_migrate_down},
+    {"migrate", "status", "", "what is applied, what is pending", true, ctl_migrate_status},
+    {"user", "create",
+     "--name NAME --email E|--phone P|--username U [--role buyer|admin] --password-stdin",
+     "make an account; its id is printed", true, ctl_user_create},
+    {"demo", "load", "--accounts FILE", "fill a demo shop; passwords go to FILE", true,
+     ctl_demo_load},
+    {"openapi", NULL, "", "the OpenAPI document", false, print_openapi},
+    {"routes", NULL, "[--nginx|--json]", "the route table: for people, nginx or programs", false,
+     print_routes},
+    {"errors", NULL, "[--nginx]", "the error table: for people or nginx", false, print_errors},
+    {"config", NULL, "[NAME]", "a setting in force, or an example file with all", true,
+     print_config},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void
+usage(FILE *out)
+{
+    fputs("usage: sokoctl [--config FILE] COMMAND\n\n", out);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %s%s%s %s\n        %s\n", commands[i].first,
+                commands[i].second != NULL ? " " : "",
+                commands[i].second != NULL ? commands[i].second : "", commands[i].takes,
+                commands[i].doc);
+    fputs("\n  --help     this text and the settings\n  --version  the version\n", out);
+}
+
+enum { OPT_CONFIG = 256, OPT_EMAIL, OPT_PHONE, OPT_USERNAME, OPT_NAME, OPT_ROLE, OPT_ACCOUNTS,
+       OPT_PASSWORD_STDIN, OPT_NGINX, OPT_JSON, OPT_HELP, OPT_VERSION };
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, OPT_CONFIG},
+    {"email", required_argument, NULL, OPT_EMAIL},
+    {"phone", required_argument, NULL, OPT_PHONE},
+    {"username", required_argument, NULL, OPT_USERNAME},
+    {"name", required_argument, NULL, OPT_NAME},
+    {"role", required_argument, NULL, OPT_ROLE},
+    {"accounts", required_argument, NULL, OPT_ACCOUNTS},
+    {"password-stdin", no_argument, NULL, OPT_PASSWORD_STDIN},
+    {"nginx", no_argument, NULL, OPT_NGINX},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+static void
+take_option(int c, struct ctl_options *o, const char **config)
+{
+    switch (c) {
+    case OPT_CONFIG:
+        *config = optarg;
+        break;
+    case OPT_EMAIL:
+        o->email = optarg;
+        break;
+    case OPT_PHONE:
+        o->phone = optarg;
+        break;
+    case OPT_USERNAME:
+        o->username = optarg;
+        break;
+    case OPT_NAME:
+        o->name = optarg;
+        break;
+    case OPT_ROLE:
+        o->role = optarg;
+        break;
+    case OPT_ACCOUNTS:
+        o->accounts = optarg;
+        break;
+    case OPT_PASSWORD_STDIN:
+        o->password_stdin = true;
+        break;
+    case OPT_NGINX:
+        o->nginx = true;
+        break;
+    case OPT_JSON:
+        o->json = true;
+        break;
+    case OPT_HELP:
+        usage(stdout);
+        fputs("\nSettings:\n\n", stdout);
+        config_help(stdout);
+        exit(EXIT_SUCCESS);
+    case OPT_VERSION:
+        puts("sokoctl " SOKO_VERSION);
+        exit(EXIT_SUCCESS);
+    default:
+        usage(stderr);
+        exit(EX_USAGE);
+    }
+}
+
+/* Finds the command of the words that are left, and moves past them. */
+static const struct command *
+find_command(int argc, char **argv, struct ctl_options *o)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        int words = commands[i].second != NULL ? 2 : 1;
+        if (argc < words || strcmp(argv[0], commands[i].first) != 0)
+            continue;
+        if (words == 2 && strcmp(argv[1], commands[i].second) != 0)
+            continue;
+        o->argc = argc - words;
+        o->argv = argv + words;
+        return &commands[i];
+    }
+    return NULL;
+}
+
+struct ctx *
+ctl_open(void)
+{
+    static struct pg_options options;
+    struct arena *a = arena_new();
+    struct ctx *ctx = arena_alloc(a, sizeof(*ctx));
+
+    options = (struct pg_options){
+        .url = conf->database_url,
+        .name = "sokoctl",
+        .connect_ms = conf->database_connect_timeout.ms,
+        .statement_ms = conf->statement_timeout.ms,
+        .stmts = stmts,
+        .count = STMT__COUNT,
+        .constraints = constraints,
+    };
+    ctx->arena = a;
+    ctx->pg = pg_new(&options);
+    ctx->now_ms = clock_ms();
+    ctx->trace_id = "sokoctl";
+    return ctx;
+}
+
+void
+ctl_complain(const struct ctx *ctx, enum err e)
+{
+    if (ctx->problems.first == NULL)
+        fprintf(stderr, "sokoctl: %s\n", err_message(e));
+    for (const struct problem *p = ctx->problems.first; p != NULL; p = p->next)
+        fprintf(stderr, "sokoctl: %s%s%s\n", p->field != NULL ? p->field : "",
+                p->field != NULL ? ": " : "", p->message);
+}
+
+char *
+ctl_read_file(struct arena *a, const char *path, size_t *len)
+{
+    FILE *in = fopen(path, "rb");
+    char *data = in != NULL ? arena_alloc(a, FILE_MAX) : NULL;
+    size_t n = in != NULL ? fread(data, 1, FILE_MAX - 1, in) : 0;
+
+    if (in == NULL || ferror(in) || !feof(in)) {
+        fprintf(stderr, "sokoctl: %s: %s\n", path, in != NULL && !ferror(in) ? "is too large"
+                                                                            : strerror(errno));
+        data = NULL;
+    }
+    if (in != NULL)
+        fclose(in);
+    if (len != NULL)
+        *len = n;
+    return data;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct ctl_options o = {0};
+    const char *config = NULL;
+    int c;
+
+    log_init("sokoctl", LOG_WARN);
+    while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+        take_option(c, &o, &config);
+    const struct command *command = find_command(argc - optind, argv + optind, &o);
+    if (command == NULL) {
+        usage(stderr);
+        return EX_USAGE;
+    }
+    if (command->needs_config && !config_load(config, stderr))
+        return EX_CONFIG;
+    return command->run(&o);
+}
