@@ -450,12 +450,12 @@ START_TEST(test_tells_systemd)
     setenv("WATCHDOG_USEC", "2000", 1);
     atomic_store(&board->hold, true);
     start("WORKERS_FAST=2\n");
+    expect_message(fd, "STATUS=0 of 2");
     expect_message(fd, "WATCHDOG=1");
     expect_message(fd, "WATCHDOG=1");
     atomic_store(&board->hold, false);
     expect_message(fd, "READY=1");
     ck_assert_int_eq(board->ready, 2);
-    expect_message(fd, "STATUS=2 of 2");
     kill(parent, SIGTERM);
     expect_message(fd, "STOPPING=1");
     expect_exit(0);
