@@ -13,8 +13,8 @@ SELECT p.id, p.store_id, s.name AS store_name, p.category_id, c.name AS category
        p.search AS "search:hidden"
 FROM products p
 JOIN stores s ON s.id = p.store_id
-JOIN categories c ON c.id = p.category_id
-JOIN product_stock k ON k.product_id = p.id
+LEFT JOIN categories c ON c.id = p.category_id
+LEFT JOIN product_stock k ON k.product_id = p.id
 LEFT JOIN product_ratings r ON r.product_id = p.id;
 GRANT SELECT ON product_view TO soko_app;
 
