@@ -122,7 +122,7 @@ press_leavers(struct crew *crew, int64_t now)
             continue;
         if (now - c->told >= conf->stop_timeout.ms * NS_PER_MS) {
             log_event(LOG_WARN, EVENT("prefork.stop_timeout"), TEXT("soko.pool", crew->p->name),
-                      INT("process.pid", c->pid), INT("soko.slot", c->place));
+                      INT("soko.child_pid", c->pid), INT("soko.slot", c->place));
             prefork_child_kill(c);
         } else if (now - c->told_last >= REPEAT_NS) {
             c->told_last = now;
@@ -140,7 +140,7 @@ enforce_deadline(struct crew *crew, int64_t now)
         if (c->killed || since == 0 || now - since <= conf->worker_deadline.ms * NS_PER_MS)
             continue;
         log_event(LOG_ERROR, EVENT("prefork.deadline"), TEXT("soko.pool", crew->p->name),
-                  INT("process.pid", c->pid), INT("soko.slot", c->place),
+                  INT("soko.child_pid", c->pid), INT("soko.slot", c->place),
                   INT("event.duration", now - since));
         prefork_child_kill(c);
     }
@@ -200,11 +200,11 @@ log_death(const struct crew *crew, const struct child *c, int status, bool expec
 
     if (WIFSIGNALED(status))
         log_event(level, EVENT(action), TEXT("soko.pool", crew->p->name),
-                  INT("process.pid", c->pid), INT("soko.slot", c->place),
+                  INT("soko.child_pid", c->pid), INT("soko.slot", c->place),
                   INT("soko.signal", WTERMSIG(status)));
     else
         log_event(level, EVENT(action), TEXT("soko.pool", crew->p->name),
-                  INT("process.pid", c->pid), INT("soko.slot", c->place),
+                  INT("soko.child_pid", c->pid), INT("soko.slot", c->place),
                   INT("process.exit_code", WEXITSTATUS(status)));
 }
 

@@ -91,7 +91,7 @@ parse_options(int argc, char **argv)
             break;
         case 'h':
             usage(stdout);
-            fputs("\nSettings:\n\n", stdout);
+            putchar('\n');
             config_help(stdout);
             exit(EXIT_SUCCESS);
         case 'v':
