@@ -165,7 +165,9 @@ nginx_print_locations(FILE *out, const struct route *table, size_t count)
         if (!printed)
             print_location(out, table[i].path, table[i].pool, body_max, cached);
     }
+    /* Without the first, nginx would lead /api to /api/. */
     fprintf(out,
+            "location = /api {\n    return 404;\n}\n"
             "location /api/ {\n    client_max_body_size %zu;\n"
             "    fastcgi_pass soko_%s;\n    include soko/fastcgi.conf;\n}\n",
             BODY_UNKNOWN, pool_name(POOL_FAST));

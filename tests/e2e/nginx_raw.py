@@ -34,7 +34,7 @@ class Connection:
         """Sends bytes, gives the Answer; `method` says only whether a body will come."""
         try:
             self.s.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
+        except OSError:
             pass  # it may answer before it has read all
         r = http.client.HTTPResponse(self.s, method=method)
         r.begin()
