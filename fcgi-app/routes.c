@@ -161,7 +161,9 @@ fault_between(const struct route *a, const struct route *b)
         return "stands twice";
     if (same_path && a->pool != b->pool)
         return "shares its path with another pool, and nginx cannot part them";
-    if (strcmp(a->endpoint->name, b->endpoint->name) == 0)
+    /* The other row may be at fault itself, and lack what this one has. */
+    if (b->endpoint != NULL && b->endpoint->name != NULL &&
+        strcmp(a->endpoint->name, b->endpoint->name) == 0)
         return "shares its endpoint's name";
     return NULL;
 }
