@@ -12,8 +12,4 @@
  * every error that it may answer. */
 void openapi_print(FILE *out, const struct route *table, size_t count);
 
-/* The route table as a JSON list, for tests: method, path, who, ids, stranger, pool, limit, cache,
- * body_max, errors (the declared codes), status, idempotent. */
-void routes_print_json(FILE *out, const struct route *table, size_t count);
-
 #endif

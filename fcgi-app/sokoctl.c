@@ -9,6 +9,7 @@
 #include "ctl.h"
 #include "nginx.h"
 #include "openapi.h"
+#include "route_facts.h"
 #include "shop/constraints.h"
 #include "shop/stmt.h"
 
@@ -111,8 +112,20 @@ usage(FILE *out)
     fputs("\n  --help     this text and the settings\n  --version  the version\n", out);
 }
 
-enum { OPT_CONFIG = 256, OPT_EMAIL, OPT_PHONE, OPT_USERNAME, OPT_NAME, OPT_ROLE, OPT_ACCOUNTS,
-       OPT_PASSWORD_STDIN, OPT_NGINX, OPT_JSON, OPT_HELP, OPT_VERSION };
+enum {
+    OPT_CONFIG = 256,
+    OPT_EMAIL,
+    OPT_PHONE,
+    OPT_USERNAME,
+    OPT_NAME,
+    OPT_ROLE,
+    OPT_ACCOUNTS,
+    OPT_PASSWORD_STDIN,
+    OPT_NGINX,
+    OPT_JSON,
+    OPT_HELP,
+    OPT_VERSION
+};
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, OPT_CONFIG},
@@ -236,8 +249,8 @@ ctl_read_file(struct arena *a, const char *path, size_t *len)
     size_t n = in != NULL ? fread(data, 1, FILE_MAX - 1, in) : 0;
 
     if (in == NULL || ferror(in) || !feof(in)) {
-        fprintf(stderr, "sokoctl: %s: %s\n", path, in != NULL && !ferror(in) ? "is too large"
-                                                                            : strerror(errno));
+        fprintf(stderr, "sokoctl: %s: %s\n", path,
+                in != NULL && !ferror(in) ? "is too large" : strerror(errno));
         data = NULL;
     }
     if (in != NULL)
