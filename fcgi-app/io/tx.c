@@ -54,10 +54,11 @@ give_up(struct ctx *ctx, enum err e)
 }
 
 static enum err
-once(struct ctx *ctx, enum err (*work)(struct ctx *, void *), void *arg)
+once(struct ctx *ctx, enum err (*work)(struct ctx *, void *), void *arg, bool *committed)
 {
     enum err e = pg_begin(ctx);
 
+    *committed = false;
     if (e == OK)
         e = work(ctx, arg);
     if (e == ERR_RERUN || e == ERR_LOST || (e != OK && !ctx->keep)) {
@@ -65,11 +66,12 @@ once(struct ctx *ctx, enum err (*work)(struct ctx *, void *), void *arg)
         return e;
     }
     fault_point(FAULT_BEFORE_COMMIT);
-    enum err committed = pg_commit(ctx);
-    if (committed != OK) {
+    enum err ended = pg_commit(ctx);
+    if (ended != OK) {
         pg_rollback(ctx);
-        return committed;
+        return ended;
     }
+    *committed = true;
     fault_point(FAULT_AFTER_COMMIT);
     return e;
 }
@@ -78,14 +80,16 @@ enum err
 tx_run(struct ctx *ctx, enum err (*work)(struct ctx *, void *), void *arg)
 {
     enum err e = OK;
+    bool committed = false;
 
     for (int i = 0; i < ATTEMPTS; i++) {
         start_clean(ctx);
-        e = once(ctx, work, arg);
+        e = once(ctx, work, arg, &committed);
         if (!deserves_another(e))
             break;
     }
-    if (e == OK || ctx->keep)
+    /* Work that is kept may fail and yet be committed; work that meant to be kept may be lost. */
+    if (committed)
         run_effects(ctx);
     return give_up(ctx, e);
 }

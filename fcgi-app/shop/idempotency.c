@@ -67,7 +67,12 @@ idempotency_begin(struct ctx *ctx, const struct idempotency *idem, struct replay
 enum err
 idempotency_begin_long(struct ctx *ctx, const struct idempotency *idem, struct replay *out)
 {
-    return begin(ctx, IDEMPOTENCY_BEGIN_LONG, idem, out);
+    enum err e = begin(ctx, IDEMPOTENCY_BEGIN_LONG, idem, out);
+
+    /* The lock was free all the same, and would be held as long as this worker lives. */
+    if (e == ERR_IDEMPOTENCY_KEY_REUSED)
+        idempotency_end_long(ctx, idem);
+    return e;
 }
 
 void

@@ -29,7 +29,7 @@ struct party {
 };
 
 static inline void
-party_new(struct party *p, const struct pg_stmt *stmts, int count,
+party_new(struct party *p, const struct pg_stmt *table, int count,
           const struct pg_constraint *constraints)
 {
     memset(p, 0, sizeof *p);
@@ -37,7 +37,7 @@ party_new(struct party *p, const struct pg_stmt *stmts, int count,
                                      .name = "soko-test",
                                      .connect_ms = 2000,
                                      .statement_ms = 3000,
-                                     .stmts = stmts,
+                                     .stmts = table,
                                      .count = count,
                                      .constraints = constraints};
     p->ctx.arena = arena_new();
