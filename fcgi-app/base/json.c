@@ -267,7 +267,7 @@ push_key(struct reader *r, size_t base, struct key k, const char *from)
         if (old->hash != k.hash || old->len != k.len || memcmp(old->s, k.s, k.len) != 0)
             continue;
         if (r->depth == 1)
-            r->member = &k;
+            r->member = old;
         return refuse(r, from, "duplicate member");
     }
     if (r->count - base == MEMBERS_MOST)
@@ -297,7 +297,7 @@ object(struct reader *r)
         return true;
     }
     for (;;) {
-        struct key k = {0};
+        struct key k = {.s = ""};
         const char *from = r->at;
 
         if (!next_is(r, '"'))

@@ -7,8 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static char dir[] = "/tmp/soko-config-XXXXXX", file[64], faults[8192];
 
 static void

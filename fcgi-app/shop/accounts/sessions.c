@@ -134,7 +134,7 @@ sessions_refresh(struct ctx *ctx, const char *refresh, const char *wanted,
     uint8_t hash[SHA256_SIZE];
     struct refresh_row row = {0};
     struct holder_row holder = {0};
-    enum role role;
+    enum role role = ROLE_NONE;
 
     secret_sha256(refresh, strlen(refresh), hash);
     enum err e = pg_one(ctx, ACCOUNTS_REFRESH_TOKEN_FIND, &refresh_row, &row,
