@@ -1,0 +1,188 @@
+"""Who may do what, row by row of the route table: nobody gets past a row that does not name him.
+
+The rows come from `sokoctl routes --json`, the bodies from the examples of the OpenAPI document, so a
+new route is tested before its author thinks of it. A new kind of id needs a factory here; without
+one its rows fail.
+"""
+from orders_common import UNKNOWN, Buyer, shop
+from owner import ctl_json
+from soko import Failed, Suite, check, demand, equal
+
+suite = Suite()
+rows = ctl_json('routes', '--json')
+document = ctl_json('openapi')
+covered = set()
+
+admin = shop.admin()
+seller = shop.new_seller('Sela')
+buyer = Buyer()
+stranger = shop.new_seller('Otis')
+strange_buyer = shop.sign_in(stranger['email'], stranger['password'], 'buyer')
+
+# The roles that a row lets in, and a session of each.
+ROLES = {'anyone': {'buyer', 'seller', 'admin'}, 'signed_in': {'buyer', 'seller', 'admin'},
+         'buyer': {'buyer'}, 'seller': {'seller', 'admin'}, 'admin': {'admin'}}
+SESSIONS = {'buyer': buyer.me, 'seller': seller, 'admin': admin}
+STRANGERS = {'buyer': strange_buyer, 'seller': stranger, 'signed_in': strange_buyer}
+
+category = shop.new_category(admin)
+product = shop.new_product(seller, category['id'], stock=1000)
+order = buyer.order((product, 2), method='cash_on_delivery')
+buyer.fill((product, 1))
+
+# A thing of each kind, which is the buyer's or the seller's.
+THINGS = {'product': product['id'], 'store': seller['store_id'], 'category': category['id'],
+          'order': order['id']}
+
+
+def name_of(row):
+    return f'{row["method"]} {row["path"]}'
+
+
+def is_public(row):
+    return row['who'] == 'anyone'
+
+
+def path_with(row, ids):
+    parts, ids = [], iter(ids)
+    for part in row['path'].split('/'):
+        parts.append(next(ids) if part.startswith(':') else part)
+    return '/'.join(parts)
+
+
+def path_to(row):
+    """The row's path, to things that are there."""
+    for kind in row['ids']:
+        check(kind in THINGS, f'{name_of(row)}: this test knows no thing of the kind {kind}')
+    return path_with(row, [THINGS[kind] for kind in row['ids']])
+
+
+def example(schema):
+    """What the document shows for a schema: the examples of its required members."""
+    if '$ref' in schema:
+        return example(document['components']['schemas'][schema['$ref'].rsplit('/', 1)[1]])
+    if schema.get('type') == 'object':
+        return {k: example(v) for k, v in schema['properties'].items() if k in schema['required']}
+    if schema.get('type') == 'array':
+        return [example(schema['items'])]
+    return schema['examples'][0]
+
+
+def body_for(row):
+    template = '/'.join('{' + p[1:] + '}' if p.startswith(':') else p
+                        for p in row['path'].split('/'))
+    body = document['paths'][template][row['method'].lower()].get('requestBody')
+    return example(body['content']['application/json']['schema']) if body else None
+
+
+def call(row, token=None, path=None, body=None):
+    if body is None and row['method'] in ('POST', 'PUT'):
+        body = {}
+    return shop.call(row['method'], path or path_to(row), body, token)
+
+
+def all_that_is_owned():
+    """What a stranger must not have changed."""
+    def part(a):
+        return demand(a, 200).data
+    return (buyer.show(order), part(buyer.call('GET', '/cart')),
+            part(shop.call('GET', f'/products/{product["id"]}', token=buyer.token)),
+            part(shop.call('GET', '/seller/orders', token=seller['access_token'])),
+            part(shop.call('GET', f'/stores/{seller["store_id"]}', token=buyer.token)))
+
+
+def each(rows_wanted, test):
+    """Runs the test for each row; tells all that fail."""
+    faults = []
+    for row in rows_wanted:
+        try:
+            test(row)
+            covered.add(name_of(row))
+        except Failed as e:
+            faults.append(f'{name_of(row)}: {e}')
+    if faults:
+        raise Failed('\n'.join(faults))
+
+
+@suite.test
+def test_without_a_token():
+    def one(row):
+        demand(call(row), 401, 'UNAUTHORIZED')
+        check('www-authenticate' in call(row).headers, 'WWW-Authenticate')
+    each([r for r in rows if not is_public(r)], one)
+
+
+@suite.test
+def test_with_a_bad_token():
+    good = buyer.token
+    head, claims, signature = good.split('.')
+    other = shop.sign_up('Cleo')['access_token'].split('.')
+    bad = ['garbage', 'a.b.c', good[:-2], f'{head}.{other[1]}.{signature}',
+           f'eyJhbGciOiJub25lIn0.{claims}.', f'{head}.{claims}.']
+
+    def one(row):
+        for token in bad:
+            demand(call(row, token), 401, 'UNAUTHORIZED')
+    each([r for r in rows if not is_public(r)], one)
+
+
+@suite.test
+def test_public_rows_ask_nobody():
+    def one(row):
+        for token in (None, 'garbage'):
+            a = call(row, token)
+            check(a.status in (200, 400), f'got {a!r}')
+        for who in SESSIONS.values():
+            if row['method'] == 'GET':
+                demand(call(row, who['access_token']), 200)
+    each([r for r in rows if is_public(r)], one)
+
+
+@suite.test
+def test_other_roles_are_refused():
+    def one(row):
+        for role in sorted(set(SESSIONS) - ROLES[row['who']]):
+            demand(call(row, SESSIONS[role]['access_token']), 403, 'FORBIDDEN')
+    each([r for r in rows if not is_public(r)], one)
+
+
+@suite.test
+def test_strangers_are_refused():
+    before = all_that_is_owned()
+
+    def one(row):
+        token = STRANGERS[row['who']]['access_token']
+        a = call(row, token, body=body_for(row))
+        demand(a, row['stranger'], {403: 'FORBIDDEN', 404: 'NOT_FOUND'}[row['stranger']])
+    each([r for r in rows if r['stranger']], one)
+    equal(all_that_is_owned(), before, 'what is owned')
+
+
+@suite.test
+def test_rows_with_ids_say_how_a_stranger_is_refused():
+    for row in rows:
+        if row['ids'] and not is_public(row) and row['who'] != 'admin':
+            check(row['stranger'], f'{name_of(row)} names an owner\'s thing, and no stranger')
+
+
+@suite.test
+def test_ids_that_are_none():
+    def one(row):
+        who = STRANGERS.get(row['who'], admin)['access_token']
+        for bad in ('x', '1', UNKNOWN[:-1], UNKNOWN + '0', "'--", '%00', 'null'):
+            a = call(row, who, path_with(row, [bad] * len(row['ids'])), body_for(row))
+            demand(a, 400, 'VALIDATION_ERROR')
+        a = call(row, who, path_with(row, [UNKNOWN] * len(row['ids'])), body_for(row))
+        demand(a, 404, 'NOT_FOUND')
+    each([r for r in rows if r['ids']], one)
+
+
+@suite.test
+def test_every_row_was_covered():
+    missing = sorted({name_of(r) for r in rows} - covered)
+    print(f'# rows covered: {len(covered)} of {len(rows)}')
+    equal(missing, [], 'rows that no test has passed for')
+
+
+if __name__ == '__main__':
+    suite.main()
