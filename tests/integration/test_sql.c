@@ -133,8 +133,7 @@ START_TEST(schemas_are_sound)
 }
 END_TEST
 
-/* --- one form of money and time ----------------------------------------------------------------
- */
+/* --- one form of money and time --------------------------------------------------------------- */
 
 START_TEST(money_is_written_alike)
 {
@@ -186,8 +185,7 @@ START_TEST(times_are_written_alike)
 }
 END_TEST
 
-/* --- the role ----------------------------------------------------------------------------------
- */
+/* --- the role --------------------------------------------------------------------------------- */
 
 static const struct {
     const char *sql;

@@ -1,0 +1,388 @@
+/*
+ * payments_settle() and what follows from it, on rows that the shop's own statements made: however
+ * often, in whatever order, and by however many at once it is told, its effect happens once.
+ */
+#include "sale_fixture.h"
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+#define WORDS_MAX 3
+static const struct {
+    const char *label;
+    struct {
+        int event; /* 0 ends the list; the same number is the same event */
+        enum outcome outcome;
+        int64_t amount;
+        const char *currency;
+    } words[WORDS_MAX + 1];
+    const char *payment, *order, *order_paid;
+    int64_t marked; /* how often the order heard that it is paid */
+    int64_t heard;
+} stories[] = {
+    {"paid", {{1, OUTCOME_PAID, 700, "KES"}}, "succeeded", "paid", "paid", 1, 1},
+    {"the same word twice",
+     {{1, OUTCOME_PAID, 700, "KES"}, {1, OUTCOME_PAID, 700, "KES"}},
+     "succeeded",
+     "paid",
+     "paid",
+     1,
+     1},
+    {"two words of one payment",
+     {{1, OUTCOME_PAID, 700, "KES"}, {2, OUTCOME_PAID, 700, "KES"}},
+     "succeeded",
+     "paid",
+     "paid",
+     1,
+     2},
+    {"failed", {{1, OUTCOME_FAILED, 0, ""}}, "failed", "pending", "unpaid", 0, 1},
+    {"failed, then paid after all",
+     {{1, OUTCOME_FAILED, 0, ""}, {2, OUTCOME_PAID, 700, "KES"}},
+     "succeeded",
+     "paid",
+     "paid",
+     1,
+     2},
+    {"paid, then a late failure",
+     {{1, OUTCOME_PAID, 700, "KES"}, {2, OUTCOME_FAILED, 0, ""}},
+     "succeeded",
+     "paid",
+     "paid",
+     1,
+     2},
+    {"paid, then nobody knows",
+     {{1, OUTCOME_PAID, 700, "KES"}, {2, OUTCOME_UNKNOWN, 0, ""}},
+     "succeeded",
+     "paid",
+     "paid",
+     1,
+     2},
+    {"an event that was heard as a failure",
+     {{1, OUTCOME_FAILED, 0, ""}, {1, OUTCOME_PAID, 700, "KES"}},
+     "failed",
+     "pending",
+     "unpaid",
+     0,
+     1},
+    {"unknown", {{1, OUTCOME_UNKNOWN, 0, ""}}, "unknown", "pending", "unpaid", 0, 1},
+    {"unknown, then paid",
+     {{1, OUTCOME_UNKNOWN, 0, ""}, {2, OUTCOME_PAID, 700, "KES"}},
+     "succeeded",
+     "paid",
+     "paid",
+     1,
+     2},
+    {"unknown, failed, paid",
+     {{1, OUTCOME_UNKNOWN, 0, ""}, {2, OUTCOME_FAILED, 0, ""}, {3, OUTCOME_PAID, 700, "KES"}},
+     "succeeded",
+     "paid",
+     "paid",
+     1,
+     3},
+    {"too little", {{1, OUTCOME_PAID, 699, "KES"}}, "needs_review", "pending", "unpaid", 0, 1},
+    {"too much", {{1, OUTCOME_PAID, 701, "KES"}}, "needs_review", "pending", "unpaid", 0, 1},
+    {"another currency",
+     {{1, OUTCOME_PAID, 700, "USD"}},
+     "needs_review",
+     "pending",
+     "unpaid",
+     0,
+     1},
+    {"too little, then the right word: a person must look all the same",
+     {{1, OUTCOME_PAID, 699, "KES"}, {2, OUTCOME_PAID, 700, "KES"}},
+     "needs_review",
+     "pending",
+     "unpaid",
+     0,
+     2},
+    {"failed, then too little",
+     {{1, OUTCOME_FAILED, 0, ""}, {2, OUTCOME_PAID, 1, "KES"}},
+     "needs_review",
+     "pending",
+     "unpaid",
+     0,
+     2},
+};
+
+START_TEST(words_about_one_payment)
+{
+    const char *label = stories[_i].label;
+    struct sale s = sell(500, 200, NOT_DUE);
+
+    for (int i = 0; stories[_i].words[i].event != 0; i++) {
+        struct verdict v = verdict(s.payment, event_of(s.payment, stories[_i].words[i].event),
+                                   stories[_i].words[i].outcome, stories[_i].words[i].amount);
+        v.currency = stories[_i].words[i].currency;
+        ck_assert_msg(tx_run(ctx, settle_work, &v) == OK, "%s: word %d", label, i);
+    }
+    SEE_TEXT(T_PAYMENT, s.payment, stories[_i].payment);
+    see_order(label, &s, stories[_i].order, stories[_i].order_paid);
+    SEE_NUMBER(stories[_i].marked, T_EVENTS, ARG_ID(s.order), ARG_TEXT("payment_paid"));
+    SEE_NUMBER(2 * stories[_i].marked, T_EVENTS, ARG_ID(s.order), ARG_TEXT("paid"));
+    SEE_NUMBER(stories[_i].heard, T_HEARD, ARG_ID(s.payment));
+    see_refunds(label, &s, 0, 0);
+    see_stock(label, &s, STOCK - 1);
+}
+END_TEST
+
+START_TEST(unknown_payment)
+{
+    struct uuid id = new_id();
+    struct verdict v = verdict(id, event_of(id, 1), OUTCOME_PAID, 1);
+
+    ck_assert_int_eq(tx_run(ctx, settle_work, &v), ERR_NOT_FOUND);
+}
+END_TEST
+
+/* --- money that must go back ------------------------------------------------------------------ */
+
+START_TEST(paid_after_the_order_was_cancelled)
+{
+    const char *label = _i == 0 ? "by the buyer" : "by the clock";
+    struct sale s = sell(500, 200, -1000);
+
+    ck_assert_int_eq(tx_run(ctx, _i == 0 ? cancel_work : expire_work, &s), OK);
+    see_order(label, &s, "cancelled", "unpaid");
+    see_stock(label, &s, STOCK);
+    for (int i = 1; i <= 3; i++)
+        paid(s.payment, s.total, i);
+    hand(payments_refund_order, s.order); /* what the cancelling has asked for comes last */
+    SEE_TEXT(T_PAYMENT, s.payment, "succeeded");
+    see_order(label, &s, "cancelled", "unpaid");
+    see_refunds(label, &s, 1, s.total);
+    SEE_NUMBER(0, T_EVENTS, ARG_ID(s.order), ARG_TEXT("payment_paid"));
+    see_stock(label, &s, STOCK);
+
+    pay_refunds(&s);
+    SEE_TEXT(T_PAYMENT, s.payment, "refunded");
+    see_order(label, &s, "cancelled", "refunded");
+    see_refunds(label, &s, 1, s.total);
+}
+END_TEST
+
+START_TEST(second_payment_of_an_order_goes_back)
+{
+    const char *label = _i == 0 ? "in sequence" : "the first comes last";
+    struct sale s = sell(700, 0, NOT_DUE);
+    struct verdict failed = verdict(s.payment, event_of(s.payment, 1), OUTCOME_FAILED, 0);
+
+    ck_assert_int_eq(tx_run(ctx, settle_work, &failed), OK);
+    struct uuid second = add_attempt(&s);
+    paid(_i == 0 ? s.payment : second, s.total, 2);
+    see_refunds(label, &s, 0, 0);
+    paid(_i == 0 ? second : s.payment, s.total, 2);
+    SEE_TEXT(T_PAYMENT, s.payment, "succeeded");
+    SEE_TEXT(T_PAYMENT, second, "succeeded");
+    see_order(label, &s, "paid", "paid");
+    see_refunds(label, &s, 1, s.total);
+    SEE_NUMBER(1, T_EVENTS, ARG_ID(s.order), ARG_TEXT("payment_paid"));
+    pay_refunds(&s);
+    see_refunds(label, &s, 1, s.total);
+    SEE_TEXT(T_ORDER, s.order, "paid");
+}
+END_TEST
+
+START_TEST(cancelled_after_it_was_paid)
+{
+    const char *label = "cancelled";
+    struct sale s = sell(500, 200, NOT_DUE);
+
+    paid(s.payment, s.total, 1);
+    ck_assert_int_eq(tx_run(ctx, cancel_work, &s), OK);
+    ck_assert_int_eq(tx_run(ctx, cancel_work, &s), ERR_INVALID_STATUS);
+    see_stock(label, &s, STOCK);
+    for (int i = 0; i < 3; i++)
+        hand(payments_refund_order, s.order);
+    see_refunds(label, &s, 1, s.total);
+    pay_refunds(&s);
+    hand(payments_refund_order, s.order);
+    see_refunds(label, &s, 1, s.total);
+    see_order(label, &s, "cancelled", "refunded");
+    SEE_TEXT(T_REASON, s.order, "buyer");
+    SEE_TEXT(T_PAYMENT, s.payment, "refunded");
+}
+END_TEST
+
+START_TEST(part_cancelled_while_payment_is_under_way)
+{
+    const char *label = "before";
+    struct sale s = sell(500, 200, NOT_DUE);
+
+    ck_assert_int_eq(tx_run(ctx, cancel_first_part_work, &s), OK);
+    hand(payments_refund_part, s.order);
+    see_refunds(label, &s, 0, 0);
+    paid(s.payment, s.total, 1);
+    label = "settled";
+    see_order(label, &s, "paid", "paid");
+    see_refunds(label, &s, 1, 500);
+    hand(payments_refund_part, s.order);
+    see_refunds(label, &s, 1, 500);
+    pay_refunds(&s);
+    label = "paid back";
+    see_order(label, &s, "paid", "partially_refunded");
+    SEE_TEXT(T_PAYMENT, s.payment, "partially_refunded");
+    SEE_NUMBER(STOCK, T_STOCK, ARG_ID(s.products[0]));
+    SEE_NUMBER(STOCK - 1, T_STOCK, ARG_ID(s.products[1]));
+}
+END_TEST
+
+START_TEST(part_by_part)
+{
+    const char *label = "one part";
+    struct sale s = sell(500, 200, NOT_DUE);
+
+    paid(s.payment, s.total, 1);
+    ck_assert_int_eq(tx_run(ctx, cancel_first_part_work, &s), OK);
+    ck_assert_int_eq(tx_run(ctx, cancel_first_part_work, &s), ERR_INVALID_STATUS);
+    hand(payments_refund_part, s.order);
+    see_refunds(label, &s, 1, 500);
+    if (_i == 1)
+        pay_refunds(&s);
+    label = "then the rest";
+    ck_assert_int_eq(tx_run(ctx, cancel_work, &s), OK);
+    hand(payments_refund_order, s.order);
+    hand(payments_refund_part, s.order);
+    see_refunds(label, &s, 2, s.total);
+    pay_refunds(&s);
+    see_order(label, &s, "cancelled", "refunded");
+    see_stock(label, &s, STOCK);
+}
+END_TEST
+
+/* --- at once ---------------------------------------------------------------------------------- */
+
+/* Each runner is a process with a connection of its own; they are let go together. */
+struct runner {
+    enum err (*work)(struct ctx *, void *);
+    void *arg;
+};
+
+static void
+run_one(const struct runner *r, int ready, int gate)
+{
+    struct party mine;
+    char none;
+
+    shop_party(&mine, STMTS(more));
+    if (write(ready, "x", 1) != 1 || read(gate, &none, 1) != 0)
+        _exit(1);
+    _exit(tx_run(&mine.ctx, r->work, r->arg) == OK ? 0 : 2);
+}
+
+static void
+run_together(const struct runner *runners, size_t count)
+{
+    int ready[2], gate[2];
+    pid_t pids[8];
+    char none;
+
+    ck_assert_uint_le(count, sizeof(pids) / sizeof(pids[0]));
+    ck_assert_int_eq(pipe(ready), 0);
+    ck_assert_int_eq(pipe(gate), 0);
+    for (size_t i = 0; i < count; i++) {
+        pids[i] = fork();
+        ck_assert_int_ge(pids[i], 0);
+        if (pids[i] == 0) {
+            close(gate[1]);
+            run_one(&runners[i], ready[1], gate[0]);
+        }
+    }
+    close(ready[1]);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_int_eq(read(ready[0], &none, 1), 1);
+    close(gate[1]);
+    for (size_t i = 0; i < count; i++)
+        expect_child(pids[i]);
+    close(ready[0]);
+    close(gate[0]);
+}
+
+START_TEST(eight_at_once)
+{
+    const char *label = _i == 0 ? "one event" : "eight events";
+    struct sale s = sell(500, 200, NOT_DUE);
+    struct verdict words[8];
+    struct runner runners[8];
+
+    for (int i = 0; i < 8; i++) {
+        words[i] = verdict(s.payment, event_of(s.payment, _i == 0 ? 1 : i), OUTCOME_PAID, s.total);
+        runners[i] = (struct runner){settle_work, &words[i]};
+    }
+    run_together(runners, 8);
+    SEE_TEXT(T_PAYMENT, s.payment, "succeeded");
+    see_order(label, &s, "paid", "paid");
+    SEE_NUMBER(1, T_EVENTS, ARG_ID(s.order), ARG_TEXT("payment_paid"));
+    SEE_NUMBER(_i == 0 ? 1 : 8, T_HEARD, ARG_ID(s.payment));
+    see_refunds(label, &s, 0, 0);
+}
+END_TEST
+
+START_TEST(eight_refunds_at_once)
+{
+    const char *label = "refunds";
+    struct sale s = sell(500, 200, NOT_DUE);
+    struct handing h = {payments_refund_order, {.subject = s.order}};
+    struct runner runners[8];
+
+    paid(s.payment, s.total, 1);
+    ck_assert_int_eq(tx_run(ctx, cancel_work, &s), OK);
+    for (int i = 0; i < 8; i++)
+        runners[i] = (struct runner){handing_work, &h};
+    run_together(runners, 8);
+    see_refunds(label, &s, 1, s.total);
+}
+END_TEST
+
+/* Whoever comes first, the other sees it under the order's lock. */
+START_TEST(cancelling_meets_the_payment)
+{
+    for (int round = 0; round < 8; round++) {
+        struct sale s = sell(500, 200, -1000);
+        struct verdict v = verdict(s.payment, event_of(s.payment, 1), OUTCOME_PAID, s.total);
+        struct runner both[2];
+
+        both[round % 2] = (struct runner){settle_work, &v};
+        both[1 - round % 2] = (struct runner){_i == 0 ? expire_work : cancel_work, &s};
+        run_together(both, 2);
+        hand(payments_refund_order, s.order);
+
+        bool expired = strcmp(STRING(ctx, T_ORDER, ARG_ID(s.order)), "cancelled") == 0;
+        const char *label = expired ? "cancelled" : "paid";
+        SEE_TEXT(T_PAYMENT, s.payment, "succeeded");
+        if (expired) {
+            SEE_TEXT(T_REASON, s.order, _i == 0 ? "expired" : "buyer");
+            see_refunds(label, &s, 1, s.total);
+            see_stock(label, &s, STOCK);
+            /* Only a person cancels what is paid. */
+            if (_i == 0)
+                SEE_NUMBER(0, T_EVENTS, ARG_ID(s.order), ARG_TEXT("payment_paid"));
+        } else {
+            ck_assert_int_eq(_i, 0);
+            see_order(label, &s, "paid", "paid");
+            see_refunds(label, &s, 0, 0);
+            see_stock(label, &s, STOCK - 1);
+            SEE_NUMBER(0, T_EVENTS, ARG_ID(s.order), ARG_TEXT("cancelled"));
+        }
+    }
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("payments");
+    TCase *t = tcase_create("payments");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, words_about_one_payment, 0, (int)(sizeof(stories) / sizeof(stories[0])));
+    tcase_add_test(t, unknown_payment);
+    tcase_add_loop_test(t, paid_after_the_order_was_cancelled, 0, 2);
+    tcase_add_loop_test(t, second_payment_of_an_order_goes_back, 0, 2);
+    tcase_add_test(t, cancelled_after_it_was_paid);
+    tcase_add_test(t, part_cancelled_while_payment_is_under_way);
+    tcase_add_loop_test(t, part_by_part, 0, 2);
+    tcase_add_loop_test(t, eight_at_once, 0, 2);
+    tcase_add_test(t, eight_refunds_at_once);
+    tcase_add_loop_test(t, cancelling_meets_the_payment, 0, 2);
+    suite_add_tcase(suite, t);
+    return run_suite(suite);
+}
