@@ -105,7 +105,7 @@ nothing_left() {
 make_base() {
     local mirror proxy
     mirror=$(sed -nE 's/^URIs: *([^ ]+).*/\1/p; s/^deb +(\[[^]]*\] +)?([^ ]+) +bookworm .*/\2/p' \
-        /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)
+        /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1 || true)
     [[ -n $mirror ]] || die "the host's apt has no Debian archive"
     proxy=$(apt-config dump --format '%v%n' Acquire::http::Proxy || true)
     [[ -z $proxy ]] || export http_proxy=${http_proxy:-$proxy}
@@ -166,6 +166,8 @@ work=$(mktemp -d /var/tmp/soko-fresh-XXXXXX)
 mkdir "$work/log"
 say "# logs: $work/log"
 cleanup() {
+    local rc=$?
+    ((rc == 0)) || say "# fresh.sh ends with status $rc"
     # The namespaces took their mounts with them; --one-file-system is a second lock on the door.
     [[ $keep == yes ]] || rm -rf --one-file-system "$work/base" "$work"/root-*
 }
