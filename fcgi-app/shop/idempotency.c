@@ -12,34 +12,30 @@
 #include <string.h>
 
 struct key_row {
-    bool locked;
     const char *fingerprint, *body;
     int64_t status;
 };
 static const struct field key_row_fields[] = {
-    FIELD(struct key_row, locked),
     FIELD(struct key_row, fingerprint),
     FIELD(struct key_row, body),
     FIELD(struct key_row, status),
 };
 static const struct input key_row = INPUT(key_row, "IdempotencyKey", NULL);
 
+/* With the lock held: what was answered before. */
 static enum err
-begin(struct ctx *ctx, enum stmt stmt, const struct idempotency *idem, struct replay *out)
+find(struct ctx *ctx, const struct idempotency *idem, struct replay *out)
 {
     struct key_row row = {0};
 
     *out = (struct replay){0};
-    enum err e = pg_one(ctx, stmt, &key_row, &row, ARG_ID(ctx->actor.account), ARG_TEXT(idem->key),
-                        ARG_INT(conf->idempotency_ttl.ms));
+    enum err e = pg_one(ctx, IDEMPOTENCY_FIND, &key_row, &row, ARG_ID(ctx->actor.account),
+                        ARG_TEXT(idem->key), ARG_INT(conf->idempotency_ttl.ms));
     if (e != OK)
         return e;
     if (row.fingerprint != NULL && strcmp(row.fingerprint, idem->fingerprint) != 0)
         return fail(ctx, ERR_IDEMPOTENCY_KEY_REUSED, "Idempotency-Key",
                     "this key was used for another request");
-    if (!row.locked)
-        return fail(ctx, ERR_CONFLICT, "Idempotency-Key",
-                    "a request with this key is being served; ask again in a moment");
     out->status = (int)row.status;
     out->body = row.body;
     return OK;
@@ -61,16 +57,19 @@ idempotency_of(struct arena *a, const char *key, const char *method, const char 
 enum err
 idempotency_begin(struct ctx *ctx, const struct idempotency *idem, struct replay *out)
 {
-    return begin(ctx, IDEMPOTENCY_BEGIN, idem, out);
+    pg_queue(ctx, IDEMPOTENCY_LOCK, ARG_ID(ctx->actor.account), ARG_TEXT(idem->key));
+    return find(ctx, idem, out);
 }
 
 enum err
 idempotency_begin_long(struct ctx *ctx, const struct idempotency *idem, struct replay *out)
 {
-    enum err e = begin(ctx, IDEMPOTENCY_BEGIN_LONG, idem, out);
-
-    /* The lock was free all the same, and would be held as long as this worker lives. */
-    if (e == ERR_IDEMPOTENCY_KEY_REUSED)
+    enum err e =
+        pg_run(ctx, IDEMPOTENCY_LOCK_LONG, ARG_ID(ctx->actor.account), ARG_TEXT(idem->key));
+    if (e != OK)
+        return e;
+    e = find(ctx, idem, out);
+    if (e != OK) /* else it would be held as long as this worker lives */
         idempotency_end_long(ctx, idem);
     return e;
 }
@@ -88,10 +87,10 @@ idempotency_store(struct ctx *ctx, const struct idempotency *idem, int status, c
 {
     int64_t stored;
 
-    enum err e = pg_touch(ctx, IDEMPOTENCY_ADD, &stored, ARG_ID(ctx->actor.account),
-                          ARG_TEXT(idem->key), ARG_TEXT(idem->fingerprint),
-                          status != 0 ? ARG_INT(status) : ARG_NULL, ARG_TEXT(body),
-                          ARG_INT(conf->idempotency_ttl.ms));
+    enum err e =
+        pg_touch(ctx, IDEMPOTENCY_ADD, &stored, ARG_ID(ctx->actor.account), ARG_TEXT(idem->key),
+                 ARG_TEXT(idem->fingerprint), status != 0 ? ARG_INT(status) : ARG_NULL,
+                 ARG_TEXT(body), ARG_INT(conf->idempotency_ttl.ms));
     if (e != OK)
         return e;
     return stored > 0 ? OK : ERR_RERUN;

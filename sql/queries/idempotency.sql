@@ -1,17 +1,18 @@
--- Takes the key's lock, held until the transaction ends, and says what is known of it. The answer may
--- be older than the lock: whoever then finds IDEMPOTENCY_ADD touching no row starts again, and sees.
--- A key that is older than its life is as good as unknown. $3 is that life in ms.
--- name: IDEMPOTENCY_BEGIN
-SELECT pg_try_advisory_xact_lock(hashtextextended($1::uuid::text || ' ' || $2, 0)) AS locked,
-       encode(k.fingerprint, 'hex') AS fingerprint, coalesce(k.status, 0) AS status, k.body
-FROM (VALUES (1)) AS one
-LEFT JOIN idempotency_keys k
-       ON k.account_id = $1 AND k.key = $2 AND k.created_at > now() - $3::bigint * interval '1 ms'
+-- Takes the key's lock, held until the transaction ends.
+-- name: IDEMPOTENCY_LOCK
+SELECT CASE WHEN NOT pg_try_advisory_xact_lock(hashtextextended($1::uuid::text || ' ' || $2, 0)) THEN 'CONFLICT' END AS outcome,
+       'Idempotency-Key' AS field, 'a request with this key is being served; ask again in a moment' AS message
 
 -- The same for what calls a provider, across its transactions: held until it is given back.
--- name: IDEMPOTENCY_BEGIN_LONG
-SELECT pg_try_advisory_lock(hashtextextended($1::uuid::text || ' ' || $2, 0)) AS locked,
-       encode(k.fingerprint, 'hex') AS fingerprint, coalesce(k.status, 0) AS status, k.body
+-- name: IDEMPOTENCY_LOCK_LONG
+SELECT CASE WHEN NOT pg_try_advisory_lock(hashtextextended($1::uuid::text || ' ' || $2, 0)) THEN 'CONFLICT' END AS outcome,
+       'Idempotency-Key' AS field, 'a request with this key is being served; ask again in a moment' AS message
+
+-- What is known of a key. A statement of its own: one that took the lock as well might have begun
+-- to read before a twin ended, and got the lock after. A key that is older than its life is as good
+-- as unknown. $3 is that life in ms.
+-- name: IDEMPOTENCY_FIND
+SELECT encode(k.fingerprint, 'hex') AS fingerprint, coalesce(k.status, 0) AS status, k.body
 FROM (VALUES (1)) AS one
 LEFT JOIN idempotency_keys k
        ON k.account_id = $1 AND k.key = $2 AND k.created_at > now() - $3::bigint * interval '1 ms'
