@@ -18,6 +18,7 @@
 
 #define UNREAD_MAX ((size_t)1024) /* a body that nobody asked for: "{}" is common */
 #define DEFAULT_PER_PAGE 10
+#define AGENT_MAX ((size_t)255)
 
 struct worker {
     struct fcgi *fcgi;
@@ -56,6 +57,23 @@ read_target(struct exchange *x)
     x->query = mark == NULL ? "" : mark + 1;
 }
 
+/* A header as text that can be stored and shown: cut, '?' for what is no UTF-8 or a control. */
+static const char *
+readable(struct exchange *x, const char *header)
+{
+    size_t len = strlen(header), n = 0, step;
+    char *out = arena_strndup(x->rq.ctx.arena, header, len < AGENT_MAX ? len : AGENT_MAX);
+
+    for (len = strlen(out); n < len; n += step) {
+        step = utf8_step(out + n, len - n);
+        if (step == 0 || (unsigned char)out[n] < ' ') {
+            out[n] = '?';
+            step = 1;
+        }
+    }
+    return out;
+}
+
 static void
 read_head(struct exchange *x)
 {
@@ -68,7 +86,7 @@ read_head(struct exchange *x)
     x->method_word = param_or(x, "REQUEST_METHOD", "");
     x->method = method_parse(x->method_word);
     x->rq.address = param_or(x, "REMOTE_ADDR", "unknown");
-    x->rq.agent = param_or(x, "HTTP_USER_AGENT", "");
+    x->rq.agent = readable(x, param_or(x, "HTTP_USER_AGENT", ""));
     x->rq.reply = text_new(ctx->arena, REPLY_MAX);
     x->rq.paging.total = -1;
     read_target(x);
@@ -192,12 +210,12 @@ static enum err
 read_key(struct exchange *x)
 {
     struct ctx *ctx = &x->rq.ctx;
-    const char *key = param_or(x, "HTTP_IDEMPOTENCY_KEY", NULL);
+    const char *key = param_or(x, "HTTP_IDEMPOTENCY_KEY", "");
 
-    if (key == NULL || x->route->method != POST || x->route->who == ANYONE ||
-        x->rq.endpoint->unkeyed)
+    if (!fcgi_has_param(x->fcgi, "HTTP_IDEMPOTENCY_KEY") || x->route->method != POST ||
+        x->route->who == ANYONE || x->rq.endpoint->unkeyed)
         return OK;
-    bool printable = true;
+    bool printable = *key != '\0'; /* who sends an empty key believes that it protects */
     for (const char *c = key; *c != '\0'; c++)
         printable = printable && *c >= ' ' && *c <= '~';
     if (!printable || strlen(key) > IDEMPOTENCY_KEY_MAX)

@@ -82,6 +82,12 @@ fcgi_param(struct fcgi *f, struct arena *a, const char *name)
     return value == NULL || value[0] == '\0' ? NULL : arena_strdup(a, value);
 }
 
+bool
+fcgi_has_param(struct fcgi *f, const char *name)
+{
+    return FCGX_GetParam(name, f->request.envp) != NULL;
+}
+
 enum err
 fcgi_body(struct fcgi *f, struct arena *a, size_t cap, const char **data, size_t *len)
 {

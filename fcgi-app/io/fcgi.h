@@ -28,6 +28,9 @@ bool fcgi_accept(struct fcgi *f, const volatile sig_atomic_t *stop);
  */
 const char *fcgi_param(struct fcgi *f, struct arena *a, const char *name);
 
+/* Whether the parameter was sent, if only empty. */
+bool fcgi_has_param(struct fcgi *f, const char *name);
+
 /* Reads the body, CONTENT_LENGTH bytes of it. ERR_PAYLOAD_TOO_LARGE if that exceeds `cap`,
  * ERR_VALIDATION if CONTENT_LENGTH is no number or the body ends early. *data is NUL-terminated,
  * never NULL on OK. */

@@ -47,7 +47,8 @@ work(int listener)
         enum err e = fcgi_body(f, a, BODY_CAP, &body, &len);
         const char *head =
             arena_printf(a, "Status: 200\r\n\r\n%s|%s|%s|%s|%zu|", method, err_code(e),
-                         empty == NULL ? "null" : empty, none == NULL ? "null" : none, len);
+                         empty == NULL && fcgi_has_param(f, "EMPTY") ? "null" : "wrong",
+                         none == NULL && !fcgi_has_param(f, "NONE") ? "null" : "wrong", len);
         bool sent = fcgi_send(f, head, strlen(head)) && fcgi_send(f, body, len);
         for (int i = 0; bulk != NULL && sent && i < 10000; i++)
             sent = fcgi_send(f, "0123456789abcdef0123456789abcdef", 32);
