@@ -52,8 +52,8 @@ enum field_kind {
 
 enum field_format {
     FORMAT_PLAIN = 0,
-    FORMAT_EMAIL,    /* one @, a dot in the domain, no blanks and none of <>()[],;:\", at most 254;
-                        made lower case */
+    FORMAT_EMAIL,    /* ASCII with one @, a dot in the domain, no blanks and none of <>()[],;:\",
+                        at most 254; made lower case */
     FORMAT_PHONE,    /* made canonical by phone_normalise */
     FORMAT_USERNAME, /* 3-32 of a-z 0-9 . _ -, begins with a letter; made lower case */
     FORMAT_CURRENCY, /* one that money_scale knows */

@@ -85,6 +85,11 @@ is_email(const char *s)
 
     if (at == NULL || at == s || strchr(at + 1, '@') != NULL || len > EMAIL_MOST)
         return false;
+    /* Letters beyond ASCII have a case that is not ours to fold, and look like other letters. */
+    for (const char *c = s; *c != '\0'; c++) {
+        if (*c < ' ' || *c > '~')
+            return false;
+    }
     /* What would begin a second address, or a comment, in a mail's To: line. */
     if (strpbrk(s, BLANKS "<>()[],;:\\\"") != NULL)
         return false;

@@ -136,6 +136,8 @@ START_TEST(test_refused)
         {"\"email\":\"a@.co\"", "email: is not a valid e-mail address"},
         {"\"email\":\"a@b.co.\"", "email: is not a valid e-mail address"},
         {"\"email\":\"<a@b.co>\"", "email: is not a valid e-mail address"},
+        {"\"email\":\"\xc3\x84@b.co\"", "email: is not a valid e-mail address"},
+        {"\"email\":\"a@b\x7f.co\"", "email: is not a valid e-mail address"},
         {"\"phone\":\"0712 345 678\"", ""},
         {"\"phone\":\"12\"", "phone: is not a valid phone number"},
         {"\"username\":\"Ann.B-1_x\"", ""},

@@ -43,7 +43,7 @@ struct profile_in {
     const char *name, *email, *phone, *username;
 };
 static const struct field profile_in_fields[] = {
-    FIELD(struct profile_in, name, .max = 255, .eg = "Ann W.", .doc = "A new name"),
+    FIELD(struct profile_in, name, .min = 1, .max = 255, .eg = "Ann W.", .doc = "A new name"),
     FIELD(struct profile_in, email, .nullable = true, .max = 254, .format = FORMAT_EMAIL,
           .eg = "ann@example.com", .doc = "A new address; null removes it"),
     FIELD(struct profile_in, phone, .nullable = true, .max = 32, .format = FORMAT_PHONE,
