@@ -30,6 +30,12 @@ BEGIN ATOMIC
     SELECT coalesce(array_agg(id), '{}') FROM below;
 END;
 
+-- What a shopper types. PostgreSQL fails on a long row of negations, so a hyphen that stands before
+-- neither a word nor a phrase is a blank.
+CREATE OR REPLACE FUNCTION search_query(words text) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN websearch_to_tsquery('english', regexp_replace(words, '-(?![[:alnum:]"])', ' ', 'g'));
+
 -- The products on sale that pass the filters; a null filter passes all. Its body is one plain SELECT, so
 -- that PostgreSQL inlines it into each statement that sorts it, and finds an index for each
 -- combination of filters when it plans for the values at hand.
@@ -42,7 +48,7 @@ BEGIN ATOMIC
     WHERE v.is_active AND v."store_is_active:hidden"
       AND (in_category IS NULL OR v.category_id = ANY (category_with_children(in_category)))
       AND (in_store IS NULL OR v.store_id = in_store)
-      AND (words IS NULL OR v."search:hidden" @@ websearch_to_tsquery('english', words))
+      AND (words IS NULL OR v."search:hidden" @@ search_query(words))
       AND (in_currency IS NULL OR v.currency = in_currency)
       AND (at_least IS NULL OR v."price:money" >= at_least)
       AND (at_most IS NULL OR v."price:money" <= at_most)

@@ -54,11 +54,11 @@ SELECT * FROM product_matches($1, $2, $3, $4, $5, $6, $7) ORDER BY rating_averag
 
 -- name: CATALOG_BEST_MATCH custom
 SELECT * FROM product_matches($1, $2, $3, $4, $5, $6, $7)
-ORDER BY ts_rank("search:hidden", websearch_to_tsquery('english', $3)) DESC, id DESC LIMIT $8 OFFSET $9
+ORDER BY ts_rank("search:hidden", search_query($3)) DESC, id DESC LIMIT $8 OFFSET $9
 
 -- name: CATALOG_WORST_MATCH custom
 SELECT * FROM product_matches($1, $2, $3, $4, $5, $6, $7)
-ORDER BY ts_rank("search:hidden", websearch_to_tsquery('english', $3)), id LIMIT $8 OFFSET $9
+ORDER BY ts_rank("search:hidden", search_query($3)), id LIMIT $8 OFFSET $9
 
 -- Takes stock for a sale, all of it or none. Rows are locked in id order, so that two orders cannot
 -- wait for each other; the check constraint stands behind it.
