@@ -1,10 +1,12 @@
-"""The shop from behind: SQL as the database's owner, and sokoctl. For what no client can bring
-about or see: an order that is due, a store that was suspended, the sum of all stock."""
+"""The shop from behind: SQL as the database's owner, sokoctl, Redis, the servers' processes. For
+what no client can bring about or see: an order that is due, a store that was suspended, the sum of
+all stock, a worker that died."""
 import json
 import os
+import signal
 import subprocess
 
-from soko import Failed
+from soko import Failed, until
 
 PSQL = '/usr/lib/postgresql/15/bin/psql'
 
@@ -37,3 +39,45 @@ def ctl(*words):
 
 def ctl_json(*words):
     return json.loads(ctl(*words))
+
+
+def output_of(*command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise Failed(f'{" ".join(command)}: {done.stderr.strip()}')
+    return done.stdout.strip()
+
+
+def redis(*words):
+    return output_of('redis-cli', '-s', os.environ['SOKO_REDIS_SOCKET'], *words)
+
+
+def pid_of(server):
+    """The pid that was stored when it was started."""
+    with open(os.path.join(os.environ['SOKO_STATE'], 'run', server + '.pid'),
+              encoding='ascii') as f:
+        return int(f.read())
+
+
+def workers(server):
+    """The pids of its children."""
+    return set(output_of('pgrep', '-P', str(pid_of(server))).split())
+
+
+def stop(server):
+    pid = pid_of(server)
+    os.kill(pid, signal.SIGTERM)
+
+    def is_gone():
+        try:
+            with open(f'/proc/{pid}/stat', encoding='utf-8') as f:
+                return f.read().rpartition(')')[2].split()[0] == 'Z'
+        except FileNotFoundError:
+            return True
+
+    until(is_gone, f'the end of {server}')
+
+
+def start(server):
+    """Starts again what stop() has ended; it may not answer yet."""
+    output_of(os.environ['SOKO_DEV'], '_start', os.environ['SOKO_STATE'], server)

@@ -1,0 +1,413 @@
+"""One key, one effect, one answer: replays, races, and workers that die at the worst moment.
+
+The jobs hardly poll here, so that the fault points are met by requests alone; orders are paid on
+delivery, which needs no jobs.
+"""
+# settings: JOBS_POLL=1h JOBS_SWEEP=1d
+import os
+import secrets
+import uuid
+
+from owner import ctl_json, sql, sql_one, workers
+from soko import Failed, Shop, Suite, check, demand, equal, together, until
+
+suite = Suite()
+shop = Shop()
+quiet = Shop()  # for answers that nginx gives because a worker died: no part of the contract
+quiet.log = None
+
+ADDRESS = 'Moi Avenue 12, Nairobi'
+POOL = 'soko-api-fast'
+TABLE = ctl_json('routes', '--json')
+
+
+class Stall:
+    """A seller with a product, and buyers. Each part is made when it is asked for first."""
+
+    def __init__(self):
+        self.parts = {}
+
+    def _part(self, name, make):
+        if name not in self.parts:
+            self.parts[name] = make()
+        return self.parts[name]
+
+    @property
+    def admin(self):
+        return self._part('admin', shop.admin)
+
+    @property
+    def seller(self):
+        return self._part('seller', shop.new_seller)
+
+    @property
+    def category(self):
+        return self._part('category', lambda: shop.new_category(self.admin)['id'])
+
+    def product(self, stock=1000):
+        return shop.new_product(self.seller, self.category, stock=stock)['id']
+
+
+stall = Stall()
+
+
+def new_key():
+    return secrets.token_hex(12)
+
+
+def post(path, body, who, key, by=shop):
+    return by.call('POST', path, body, who['access_token'],
+                   {} if key is None else {'Idempotency-Key': key})
+
+
+def put_in(buyer, product, quantity=1):
+    demand(post('/cart/items', {'product_id': product, 'quantity': quantity}, buyer, None), 200)
+
+
+def order_body(**more):
+    return {'shipping_address': ADDRESS, 'payment_method': 'cash_on_delivery', **more}
+
+
+def is_replay(answer):
+    value = answer.headers.get('idempotent-replayed')
+    check(value in (None, 'true'), f'Idempotent-Replayed: {value}')
+    return value is not None
+
+
+def orders_of(buyer):
+    a = demand(shop.call('GET', '/orders?per_page=100', token=buyer['access_token']), 200)
+    equal(len(a.data), a.json['meta']['pagination']['total_items'], 'orders on one page')
+    return [o['id'] for o in a.data]
+
+
+def stock_of(product):
+    """Asked for by somebody signed in: nothing between us and the truth."""
+    return demand(shop.call('GET', f'/products/{product}', token=stall.seller['access_token']),
+                  200).data['stock']
+
+
+def set_stock(product, available):
+    sql("UPDATE product_stock SET available = :'n' WHERE product_id = :'id'", n=available,
+        id=product)
+
+
+# --- every route that takes a key -----------------------------------------------------------------
+
+def with_store():
+    buyer, name = shop.sign_up(), 'Store ' + new_key()
+    return buyer, '/stores', {'name': name}, lambda: int(sql_one(
+        "SELECT count(*) FROM stores WHERE name = :'name'", name=name))
+
+
+def with_category():
+    name = 'Category ' + new_key()
+    return stall.admin, '/categories', {'name': name}, lambda: int(sql_one(
+        "SELECT count(*) FROM categories WHERE name = :'name'", name=name))
+
+
+def with_product():
+    name = 'Product ' + new_key()
+    body = {'name': name, 'price': '12.5', 'category_id': stall.category}
+    return stall.seller, '/products', body, lambda: int(sql_one(
+        "SELECT count(*) FROM products WHERE name = :'name'", name=name))
+
+
+def with_review():
+    buyer, product = shop.sign_up(), stall.product()
+    put_in(buyer, product)
+    order = demand(post('/orders', order_body(), buyer, None), 201).data['id']
+    for status in ('processing', 'shipping', 'shipped'):
+        demand(shop.call('PUT', f'/orders/{order}/status', {'status': status},
+                         stall.seller['access_token']), 200)
+    path = f'/products/{product}/reviews'
+    return buyer, path, {'rating': 4, 'comment': 'Good'}, lambda: shop.call(
+        'GET', path, token=buyer['access_token']).json['meta']['pagination']['total_items']
+
+
+def with_cart_item():
+    buyer, product = shop.sign_up(), stall.product()
+    return buyer, '/cart/items', {'product_id': product, 'quantity': 1}, lambda: demand(
+        shop.call('GET', '/cart', token=buyer['access_token']), 200).data['item_count']
+
+
+def with_order():
+    buyer = shop.sign_up()
+    put_in(buyer, stall.product())
+    return buyer, '/orders', order_body(), lambda: len(orders_of(buyer))
+
+
+# For each route: who, where, what, and how often it has happened.
+CASES = {
+    'store_create': with_store,
+    'category_create': with_category,
+    'product_create': with_product,
+    'review_create': with_review,
+    'cart_add_item': with_cart_item,
+    'order_place': with_order,
+}
+
+
+@suite.test
+def test_every_authenticated_post_takes_a_key():
+    for r in TABLE:
+        wanted = r['method'] == 'POST' and r['who'] != 'anyone' and r['name'] != 'logout'
+        equal(r['takes_key'], wanted, f'{r["method"]} {r["path"]} takes a key')
+    equal(sorted(r['name'] for r in TABLE if r['takes_key']), sorted(CASES),
+          'routes that take a key, and cases here')
+
+
+def of_each_route(check_one):
+    """Runs a check on a fresh case of each route; a failure names the route."""
+    for row in TABLE:
+        if row['takes_key']:
+            try:
+                check_one(row, *CASES[row['name']]())
+            except Failed as e:
+                raise Failed(f'{row["name"]}: {e}') from None
+
+
+@suite.test
+def test_each_route_answers_again_and_acts_once():
+    def check_one(row, who, path, body, count):
+        key = new_key()
+        first = demand(post(path, body, who, key), row['status'])
+        check(not is_replay(first), 'the first answer says that it is a replay')
+        equal(count(), 1, 'effects')
+        for _ in range(2):
+            again = demand(post(path, body, who, key), row['status'])
+            check(is_replay(again), 'the second answer does not say that it is a replay')
+            equal(again.data, first.data, 'data')
+            check(again.json['meta']['request_id'] == again.headers['x-request-id'], 'request id')
+        equal(count(), 1, 'effects after the replays')
+
+    of_each_route(check_one)
+
+
+@suite.test
+def test_each_route_refuses_a_key_with_another_body():
+    def check_one(row, who, path, body, count):
+        key, other = new_key(), dict(body)
+        if 'name' in body:
+            other['name'] += ' too'
+        elif 'rating' in body:
+            other['rating'] += 1
+        elif 'quantity' in body:
+            other['quantity'] += 1
+        else:
+            other['notes'] = 'Ring twice'
+        demand(post(path, body, who, key), row['status'])
+        demand(post(path, other, who, key), 422, 'IDEMPOTENCY_KEY_REUSED')
+        equal(count(), 1, 'effects')
+
+    of_each_route(check_one)
+
+
+# --- what belongs to a key ------------------------------------------------------------------------
+
+@suite.test
+def test_a_key_belongs_to_one_body_and_one_path():
+    buyer, product, key = shop.sign_up(), stall.product(), new_key()
+    body = {'product_id': product, 'quantity': 2}
+    demand(post('/cart/items', body, buyer, key), 200)
+    a = demand(post('/cart/items', {**body, 'quantity': 3}, buyer, key), 422,
+               'IDEMPOTENCY_KEY_REUSED')
+    equal(a.fields, ['Idempotency-Key'], 'field')
+    demand(post('/orders', order_body(), buyer, key), 422, 'IDEMPOTENCY_KEY_REUSED')
+    demand(post('/cart/items', body, buyer, key), 200)
+    cart = shop.call('GET', '/cart', token=buyer['access_token']).data
+    equal(cart['item_count'], 2, 'units in the cart')
+
+
+@suite.test
+def test_a_key_belongs_to_its_account():
+    product, key = stall.product(), new_key()
+    body = {'product_id': product, 'quantity': 1}
+    for _ in range(3):
+        buyer = shop.sign_up()
+        check(not is_replay(demand(post('/cart/items', body, buyer, key), 200)),
+              'a replay of others')
+        check(is_replay(demand(post('/cart/items', body, buyer, key), 200)), 'no replay of his own')
+    # Another session of the account, though, is the same account.
+    again = shop.sign_in(buyer['email'], buyer['password'])
+    check(is_replay(demand(post('/cart/items', body, again, key), 200)), 'no replay by his session')
+
+
+@suite.test
+def test_a_bad_key_is_400_and_does_nothing():
+    buyer, product = shop.sign_up(), stall.product()
+    body = {'product_id': product, 'quantity': 1}
+    for key in ('', 'k' * 256, 'a\x01b', 'a\tb', 'a\x7fb', 'a\xe9b', 'k' * 4000):
+        a = demand(post('/cart/items', body, buyer, key), 400, 'VALIDATION_ERROR')
+        equal(a.fields, ['Idempotency-Key'], f'field for {key[:9]!r}')
+    cart = shop.call('GET', '/cart', token=buyer['access_token']).data
+    equal(cart['item_count'], 0, 'units in the cart')
+    odd = ('k', 'k' * 255, "'; DROP TABLE idempotency_keys; --", '{"a": "\\"}')
+    for n, key in enumerate(odd, 1):
+        check(not is_replay(demand(post('/cart/items', body, buyer, key), 200)), 'a replay')
+        a = demand(post('/cart/items', body, buyer, key), 200)
+        check(is_replay(a), 'no replay')
+        equal(a.data['item_count'], n, 'units in the cart')
+
+
+@suite.test
+def test_a_refusal_is_not_stored():
+    buyer, product, key = shop.sign_up(), stall.product(stock=3), new_key()
+    for _ in range(2):
+        a = demand(post('/orders', order_body(), buyer, key), 400, 'VALIDATION_ERROR')
+        check(not is_replay(a), 'a refusal was stored')
+    put_in(buyer, product, 3)
+    set_stock(product, 2)
+    check(not is_replay(demand(post('/orders', order_body(), buyer, key), 409,
+                               'INSUFFICIENT_STOCK')),
+          'a refusal was stored')
+    set_stock(product, 3)
+    first = demand(post('/orders', order_body(), buyer, key), 201)
+    check(not is_replay(first), 'a refusal was stored')
+    again = demand(post('/orders', order_body(), buyer, key), 201)
+    check(is_replay(again) and again.data == first.data, f'no replay: {again!r}')
+    # With a refusal behind it a key is still free for another body.
+    key = new_key()
+    demand(post('/cart/items', {'product_id': product, 'quantity': 0}, buyer, key), 400)
+    set_stock(product, 3)
+    demand(post('/cart/items', {'product_id': product, 'quantity': 1}, buyer, key), 200)
+
+
+@suite.test
+def test_who_may_not_gets_no_replay():
+    who, path, body, _ = with_order()
+    key = new_key()
+    demand(post(path, body, who, key), 201)
+    demand(shop.call('POST', path, body, headers={'Idempotency-Key': key}), 401)
+    demand(shop.call('POST', '/auth/logout', token=who['access_token']), 200)
+    demand(post(path, body, who, key), 401)
+    back = shop.sign_in(who['email'], who['password'])
+    check(is_replay(demand(post(path, body, back, key), 201)), 'no replay after signing in again')
+
+
+@suite.test
+def test_an_answer_is_kept_for_its_time_alone():
+    who, path, body, count = with_cart_item()
+    key = new_key()
+    demand(post(path, body, who, key), 200)
+    sql("UPDATE idempotency_keys SET created_at = created_at - interval '2 days' "
+        "WHERE key = :'key'", key=key)
+    for n, replay in ((2, False), (2, True)):
+        equal(is_replay(demand(post(path, body, who, key), 200)), replay, 'replay')
+        equal(count(), n, 'units in the cart')
+
+
+# --- at the same time -----------------------------------------------------------------------------
+
+PAIRS, BUYERS = 200, 4
+
+
+def place_twice(buyer, product):
+    """Two POST /orders at once, with one key. Gives the order's id."""
+    put_in(buyer, product)
+    key = new_key()
+    answers = together(2, lambda _: post('/orders', order_body(), buyer, key))
+    done = []
+    for a in answers:
+        if isinstance(a, Exception):
+            raise a
+        if a.status == 409:  # a twin is at work, or was a moment ago
+            equal((a.code, a.fields), ('CONFLICT', ['Idempotency-Key']), 'refusal of a twin')
+            a = until(lambda: next((b for b in [post('/orders', order_body(), buyer, key)]
+                                    if b.status != 409), None), 'the twin ends')
+            check(is_replay(a), f'the second of two has ordered: {a!r}')
+        done.append(demand(a, 201))
+    equal(done[0].data, done[1].data, 'answers')
+    equal(sum(is_replay(a) for a in done), 1, 'replays')
+    return done[0].data['id']
+
+
+@suite.test
+def test_two_at_once_order_once():
+    product = stall.product(stock=10 * PAIRS)
+    buyers = [shop.sign_up() for _ in range(BUYERS)]
+
+    def one_buyer(i):
+        return [place_twice(buyers[i], product) for _ in range(PAIRS // BUYERS)]
+
+    made = together(BUYERS, one_buyer)
+    for buyer, orders in zip(buyers, made):
+        if isinstance(orders, Exception):
+            raise orders
+        equal(len(set(orders)), PAIRS // BUYERS, 'orders answered')
+        equal(sorted(orders_of(buyer)), sorted(orders), 'orders made')
+    equal(stock_of(product), 9 * PAIRS, 'stock')
+
+
+@suite.test
+def test_many_at_once_open_one_store():
+    for _ in range(10):
+        buyer, path, body, count = with_store()
+        key = new_key()
+        answers = together(6, lambda _, p=path, b=body, w=buyer, k=key: post(p, b, w, k))
+        for a in answers:
+            check(a.status == 201 or a.fields == ['Idempotency-Key'], f'one of many: {a!r}')
+        good = [a for a in answers if a.status == 201]
+        equal(sum(not is_replay(a) for a in good), 1, 'first answers')
+        equal({a.data['id'] for a in good}, {post(path, body, buyer, key).data['id']}, 'stores')
+        equal(count(), 1, 'stores')
+
+
+# --- a worker dies --------------------------------------------------------------------------------
+
+def order_with_a_death(point):
+    """Places an order by a worker that is killed at `point`. Gives who, what, and how to retry."""
+    buyer, product, key = shop.sign_up(), stall.product(stock=10), new_key()
+    put_in(buyer, product, 4)
+    fault = os.path.join(os.environ['SOKO_FAULT_DIR'], point)
+    before = workers(POOL)
+    with open(fault, 'x', encoding='ascii'):
+        pass
+    try:
+        a = post('/orders', order_body(), buyer, key, by=quiet)
+        check(not os.path.exists(fault), f'nobody passed {point}: {a!r}')
+    finally:
+        if os.path.exists(fault):
+            os.unlink(fault)
+    check((a.status, a.code) in ((502, 'PROVIDER_UNAVAILABLE'), (503, 'SERVICE_UNAVAILABLE')),
+          f'no clean answer: {a!r}')
+    check(a.json['meta']['request_id'] == a.headers['x-request-id'], 'request id')
+    equal(a.headers['content-type'].split(';')[0], 'application/json', 'type')
+
+    def replaced():
+        now = workers(POOL)
+        return len(now) == len(before) and len(before - now) == 1
+
+    until(replaced, 'another worker takes the place of the dead one')
+    return buyer, product, lambda: post('/orders', order_body(), buyer, key)
+
+
+@suite.test
+def test_a_worker_that_dies_after_the_commit_has_ordered_once():
+    buyer, product, again = order_with_a_death('after_commit')
+    equal(len(orders_of(buyer)), 1, 'orders before the retry')
+    equal(stock_of(product), 6, 'stock before the retry')
+    for _ in range(2):
+        a = demand(again(), 201)
+        check(is_replay(a), 'the retry is no replay')
+        equal(orders_of(buyer), [a.data['id']], 'orders')
+    equal(stock_of(product), 6, 'stock')
+    cart = shop.call('GET', '/cart', token=buyer['access_token']).data
+    equal(cart['item_count'], 0, 'units left in the cart')
+
+
+@suite.test
+def test_a_worker_that_dies_before_the_commit_has_done_nothing():
+    buyer, product, again = order_with_a_death('before_commit')
+    equal(orders_of(buyer), [], 'orders before the retry')
+    equal(stock_of(product), 10, 'stock before the retry')
+    # PostgreSQL needs a moment to see that the worker is gone; until then its locks stand.
+    first = until(lambda: next((a for a in [again()] if a.status != 409), None), 'the lock is free')
+    demand(first, 201)
+    check(not is_replay(first), 'the retry is a replay of nothing')
+    check(is_replay(demand(again(), 201)), 'the second retry is no replay')
+    equal(orders_of(buyer), [first.data['id']], 'orders')
+    equal(stock_of(product), 6, 'stock')
+    equal(str(uuid.UUID(first.data['id'])), first.data['id'], 'id')
+
+
+suite.main()
