@@ -12,7 +12,7 @@ CREATE OR REPLACE FUNCTION money_scale(currency text) RETURNS integer
 -- The shortest exact form: 1250 KES is "12.5".
 CREATE OR REPLACE FUNCTION money_text(amount bigint, currency text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN trim_scale(amount::numeric / (10 ^ money_scale(currency))::numeric)::text;
+    RETURN trim_scale(amount::numeric / 10::numeric ^ money_scale(currency))::text;
 
 CREATE OR REPLACE FUNCTION api_time(at timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
