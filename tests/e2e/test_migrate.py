@@ -89,11 +89,11 @@ def test_up_down_up():
 
 
 @suite.test
-def test_each_step_by_itself():
+def test_some_steps_down():
     with Scratch() as db:
         db.migrate('up')
         newest, full = db.version(), db.dump()
-        for steps in range(1, newest + 1):
+        for steps in (1, 2, newest // 2):
             db.migrate('down', str(steps))
             equal(db.version(), newest - steps, f'{steps} steps down')
             db.migrate('up')
