@@ -52,8 +52,7 @@ read_target(struct exchange *x)
     const char *uri = param_or(x, "REQUEST_URI", "/");
     const char *mark = strchr(uri, '?');
 
-    x->path = mark == NULL ? uri
-                           : arena_strndup(x->rq.ctx.arena, uri, (size_t)(mark - uri));
+    x->path = mark == NULL ? uri : arena_strndup(x->rq.ctx.arena, uri, (size_t)(mark - uri));
     x->query = mark == NULL ? "" : mark + 1;
 }
 
@@ -221,8 +220,7 @@ read_key(struct exchange *x)
     if (!printable || strlen(key) > IDEMPOTENCY_KEY_MAX)
         return fail(ctx, ERR_VALIDATION, "Idempotency-Key",
                     "must have 1 to %d printable ASCII characters", IDEMPOTENCY_KEY_MAX);
-    x->idem =
-        idempotency_of(ctx->arena, key, x->method_word, x->path, x->body, x->body_len);
+    x->idem = idempotency_of(ctx->arena, key, x->method_word, x->path, x->body, x->body_len);
     return OK;
 }
 

@@ -43,8 +43,8 @@ choose_limit(struct exchange *x)
         break;
     case LIMIT_BY_CALLER:
         if (x->has_claims) {
-            x->limit.key = arena_printf(a, "soko:limit:account:%s",
-                                        uuid_text(x->claims.account, id));
+            x->limit.key =
+                arena_printf(a, "soko:limit:account:%s", uuid_text(x->claims.account, id));
             x->limit.per_minute = conf->limit_signed_in;
         } else {
             x->limit.key = arena_printf(a, "soko:limit:public:%s", x->rq.address);

@@ -96,7 +96,8 @@ write_etag(struct text *head, const struct exchange *x, struct text *etag)
     text_printf(head, "ETag: %s\r\n", text_cstr(etag));
 }
 
-/* Whether If-None-Match (RFC 9110, section 13.1.2) names `etag`; weak comparison, as is its rule. */
+/* Whether If-None-Match (RFC 9110, section 13.1.2) names `etag`; weak comparison, as is its rule.
+ */
 static bool
 none_match_names(const char *header, const char *etag)
 {
@@ -130,8 +131,8 @@ write_allow(struct text *head, unsigned allow)
 
     text_puts(head, "Allow:");
     for (enum method m = GET; m <= OPTIONS; m++) {
-        bool takes = (allow & (1u << m)) != 0 || m == OPTIONS ||
-                     (m == HEAD && (allow & (1u << GET)) != 0);
+        bool takes =
+            (allow & (1u << m)) != 0 || m == OPTIONS || (m == HEAD && (allow & (1u << GET)) != 0);
         if (takes) {
             text_printf(head, "%s %s", first ? "" : ",", method_name(m));
             first = false;
@@ -173,8 +174,8 @@ write_good(struct exchange *x, struct text *head, struct text *body)
     if (x->route != NULL && x->route->cache == CACHE_PUBLIC) {
         struct text etag = text_new(x->rq.ctx.arena, 64);
         write_etag(head, x, &etag);
-        if (none_match_names(
-                fcgi_param(x->fcgi, x->rq.ctx.arena, "HTTP_IF_NONE_MATCH"), text_cstr(&etag)))
+        if (none_match_names(fcgi_param(x->fcgi, x->rq.ctx.arena, "HTTP_IF_NONE_MATCH"),
+                             text_cstr(&etag)))
             x->status = 304;
     }
     if (x->replayed)

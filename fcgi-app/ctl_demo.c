@@ -1,7 +1,7 @@
 /*
  * A shop to try: accounts with random passwords, stores, goods (SQL_DIR/demo). Only where SOKO_ENV
- * is demo, and only once; a second call says so and changes nothing. The passwords go to a file that
- * its owner alone can read.
+ * is demo, and only once; a second call says so and changes nothing. The passwords go to a file
+ * that its owner alone can read.
  */
 #include "base/config.h"
 #include "ctl.h"

@@ -1,7 +1,7 @@
 /*
- * Migrations are files NNNN_name.up.sql and .down.sql in SQL_DIR/schema, applied in order, each in a
- * transaction together with its row in schema_migrations. A file that was applied must not change:
- * its checksum is kept, and `status` tells. Functions and views (SQL_DIR/functions) are no
+ * Migrations are files NNNN_name.up.sql and .down.sql in SQL_DIR/schema, applied in order, each in
+ * a transaction together with its row in schema_migrations. A file that was applied must not
+ * change: its checksum is kept, and `status` tells. Functions and views (SQL_DIR/functions) are no
  * migrations: all of them are applied again after each `up`.
  *
  * The statements of the shop cannot be prepared before its tables stand, so this file opens the
@@ -100,8 +100,7 @@ read_migration(struct run *r, const char *dir, const char *file)
         return false;
     }
     m->up = ctl_read_file(a, arena_printf(a, "%s/%s", dir, file), &len);
-    m->down = ctl_read_file(
-        a, arena_printf(a, "%s/%.4s_%s%s", dir, file, m->name, DOWN), NULL);
+    m->down = ctl_read_file(a, arena_printf(a, "%s/%.4s_%s%s", dir, file, m->name, DOWN), NULL);
     if (m->up == NULL || m->down == NULL)
         return false;
     secret_sha256(m->up, len, digest);
@@ -350,9 +349,9 @@ ctl_migrate_status(const struct ctl_options *o)
         const struct migration *m = &r.files[i];
         const struct applied *row = row_of(&r, m->version);
         printf("%04d_%-14s %s\n", (int)m->version, m->name,
-               row == NULL                                 ? "pending"
+               row == NULL                               ? "pending"
                : strcmp(row->checksum, m->checksum) != 0 ? "CHANGED after it was applied"
-                                                           : row->applied_at);
+                                                         : row->applied_at);
     }
     return close_run(&r, unchanged(&r));
 }

@@ -68,8 +68,7 @@ ctl_user_create(const struct ctl_options *o)
     text_putc(&body, '}');
     enum err e = json_read(ctx->arena, &ctx->problems, body.data, body.len, &json);
     if (e == OK)
-        e = input_from_json(ctx->arena, &ctx->problems, accounts_register.in, json,
-                            (void **)&c.in);
+        e = input_from_json(ctx->arena, &ctx->problems, accounts_register.in, json, (void **)&c.in);
     if (e == OK) {
         c.id = uuid_v7(ctx->now_ms);
         e = tx_run(ctx, create_work, &c);

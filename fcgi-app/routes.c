@@ -1,9 +1,9 @@
 /*
  * Every way into the shop. Read this page first.
  *
- * To add an endpoint: write it in its domain (shop/), declare it in the domain's header, and add its
- * row here. Dispatch, 404 and 405, validation, nginx's locations, the OpenAPI document and the tests
- * follow from the row and the endpoint's tables.
+ * To add an endpoint: write it in its domain (shop/), declare it in the domain's header, and add
+ * its row here. Dispatch, 404 and 405, validation, nginx's locations, the OpenAPI document and the
+ * tests follow from the row and the endpoint's tables.
  */
 #include "routes.h"
 #include "base/log.h"
@@ -70,19 +70,23 @@ const struct route routes[] = {
 const size_t routes_count = sizeof(routes) / sizeof(routes[0]);
 
 static const char *const methods[] = {
-    [METHOD_OTHER] = "OTHER", [GET] = "GET",       [HEAD] = "HEAD",       [POST] = "POST",
-    [PUT] = "PUT",            [DELETE] = "DELETE", [OPTIONS] = "OPTIONS",
+    [METHOD_OTHER] = "OTHER", [GET] = "GET", [HEAD] = "HEAD",
+    [POST] = "POST",          [PUT] = "PUT", [DELETE] = "DELETE",
+    [OPTIONS] = "OPTIONS",
 };
 static const char *const whos[] = {
     [WHO_NOBODY] = "nobody", [ANYONE] = "anyone", [SIGNED_IN] = "signed_in",
     [BUYER] = "buyer",       [SELLER] = "seller", [ADMIN] = "admin",
 };
 static const char *const id_kinds[] = {
-    [ID_NONE] = "none",   [ID_PRODUCT] = "product", [ID_STORE] = "store", [ID_CATEGORY] = "category",
-    [ID_ORDER] = "order", [ID_REVIEW] = "review",   [ID_SESSION] = "session",
+    [ID_NONE] = "none",         [ID_PRODUCT] = "product", [ID_STORE] = "store",
+    [ID_CATEGORY] = "category", [ID_ORDER] = "order",     [ID_REVIEW] = "review",
+    [ID_SESSION] = "session",
 };
 static const char *const pools[POOL__COUNT] = {
-    [POOL_FAST] = "fast", [POOL_HASH] = "hash", [POOL_WIRE] = "wire",
+    [POOL_FAST] = "fast",
+    [POOL_HASH] = "hash",
+    [POOL_WIRE] = "wire",
 };
 
 /* Holds a path against a pattern; what stands at ':' becomes an id, copied to scratch. */

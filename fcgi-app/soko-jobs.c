@@ -14,8 +14,10 @@
 #include <sysexits.h>
 
 static const struct option long_options[] = {
-    {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-    {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'v'},
+    {"config", required_argument, NULL, 'c'},
+    {"check", no_argument, NULL, 'k'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
     {NULL, 0, NULL, 0},
 };
 

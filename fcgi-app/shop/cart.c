@@ -73,8 +73,8 @@ add_item(struct req *rq)
     struct uuid me = rq->ctx.actor.account;
 
     pg_queue(&rq->ctx, CART_TOUCH, ARG_ID(me));
-    enum err e = pg_run(&rq->ctx, CART_ADD_ITEM, ARG_ID(me), ARG_ID(in->product_id),
-                        ARG_INT(in->quantity));
+    enum err e =
+        pg_run(&rq->ctx, CART_ADD_ITEM, ARG_ID(me), ARG_ID(in->product_id), ARG_INT(in->quantity));
     return e != OK ? e : reply_cart(rq);
 }
 
@@ -109,26 +109,48 @@ clear(struct req *rq)
 }
 
 const struct endpoint cart_show = {
-    .name = "cart_show", .tag = "Cart", .doc = "Your cart, at the prices of now.",
-    .run = reply_cart, .out = &cart_out, .replies = {CART_SHOW},
+    .name = "cart_show",
+    .tag = "Cart",
+    .doc = "Your cart, at the prices of now.",
+    .run = reply_cart,
+    .out = &cart_out,
+    .replies = {CART_SHOW},
 };
 const struct endpoint cart_clear = {
-    .name = "cart_clear", .tag = "Cart", .doc = "Empties your cart.",
-    .run = clear, .out = &cart_out, .replies = {CART_SHOW},
+    .name = "cart_clear",
+    .tag = "Cart",
+    .doc = "Empties your cart.",
+    .run = clear,
+    .out = &cart_out,
+    .replies = {CART_SHOW},
 };
 const struct endpoint cart_add_item = {
-    .name = "cart_add_item", .tag = "Cart", .doc = "Adds units of a product.",
-    .run = add_item, .in = &cart_item_in, .out = &cart_out, .replies = {CART_SHOW},
+    .name = "cart_add_item",
+    .tag = "Cart",
+    .doc = "Adds units of a product.",
+    .run = add_item,
+    .in = &cart_item_in,
+    .out = &cart_out,
+    .replies = {CART_SHOW},
     .errors = {ERR_VALIDATION, ERR_NOT_FOUND, ERR_CONFLICT, ERR_INSUFFICIENT_STOCK},
 };
 const struct endpoint cart_set_item = {
-    .name = "cart_set_item", .tag = "Cart", .doc = "Sets the quantity of a product in the cart.",
-    .run = set_item, .in = &cart_quantity_in, .out = &cart_out, .replies = {CART_SHOW},
+    .name = "cart_set_item",
+    .tag = "Cart",
+    .doc = "Sets the quantity of a product in the cart.",
+    .run = set_item,
+    .in = &cart_quantity_in,
+    .out = &cart_out,
+    .replies = {CART_SHOW},
     .errors = {ERR_VALIDATION, ERR_NOT_FOUND, ERR_INSUFFICIENT_STOCK},
 };
 const struct endpoint cart_remove_item = {
-    .name = "cart_remove_item", .tag = "Cart", .doc = "Takes a product out of the cart.",
-    .run = remove_item, .out = &cart_out, .replies = {CART_SHOW},
+    .name = "cart_remove_item",
+    .tag = "Cart",
+    .doc = "Takes a product out of the cart.",
+    .run = remove_item,
+    .out = &cart_out,
+    .replies = {CART_SHOW},
     .errors = {ERR_VALIDATION, ERR_NOT_FOUND},
 };
 

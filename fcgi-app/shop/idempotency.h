@@ -1,8 +1,8 @@
 /*
  * shop/idempotency: the same POST twice has one effect and one answer (API.md, Idempotency-Key).
  *
- * A key belongs to an account, and to one fingerprint of method, path and body. The first 2xx answer
- * is stored in the transaction of its effect and lives conf->idempotency_ttl.
+ * A key belongs to an account, and to one fingerprint of method, path and body. The first 2xx
+ * answer is stored in the transaction of its effect and lives conf->idempotency_ttl.
  */
 #ifndef SOKO_SHOP_IDEMPOTENCY_H
 #define SOKO_SHOP_IDEMPOTENCY_H
@@ -28,8 +28,8 @@ struct replay {
 struct idempotency idempotency_of(struct arena *a, const char *key, const char *method,
                                   const char *path, const char *body, size_t len);
 
-/* First in the transaction of the effect: takes the key's lock until it ends. ERR_CONFLICT: a twin is
- * at work. ERR_IDEMPOTENCY_KEY_REUSED: the key came with another request. Problems are added. */
+/* First in the transaction of the effect: takes the key's lock until it ends. ERR_CONFLICT: a twin
+ * is at work. ERR_IDEMPOTENCY_KEY_REUSED: the key came with another request. Problems are added. */
 enum err idempotency_begin(struct ctx *ctx, const struct idempotency *idem, struct replay *out);
 
 /* For what calls a provider: the same, outside of any transaction; the lock is held until
@@ -38,8 +38,8 @@ enum err idempotency_begin_long(struct ctx *ctx, const struct idempotency *idem,
                                 struct replay *out);
 void idempotency_end_long(struct ctx *ctx, const struct idempotency *idem);
 
-/* Last in the transaction: stores the answer. `body` NULL keeps the status alone; status 0 says that
- * the work is started. ERR_RERUN if a twin has answered meanwhile: start again, and see. */
+/* Last in the transaction: stores the answer. `body` NULL keeps the status alone; status 0 says
+ * that the work is started. ERR_RERUN if a twin has answered meanwhile: start again, and see. */
 enum err idempotency_store(struct ctx *ctx, const struct idempotency *idem, int status,
                            const char *body);
 

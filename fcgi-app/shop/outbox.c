@@ -11,12 +11,9 @@
 #include "shop/stmt.h"
 
 static const char *const event_names[EVENT__COUNT] = {
-    [EVENT_ORDER_CREATED] = "order.created",
-    [EVENT_ORDER_CANCELLED] = "order.cancelled",
-    [EVENT_PART_CANCELLED] = "part.cancelled",
-    [EVENT_PAYMENT_INITIATED] = "payment.initiated",
-    [EVENT_REFUND_REQUESTED] = "refund.requested",
-    [EVENT_SESSION_ENDED] = "session.ended",
+    [EVENT_ORDER_CREATED] = "order.created",       [EVENT_ORDER_CANCELLED] = "order.cancelled",
+    [EVENT_PART_CANCELLED] = "part.cancelled",     [EVENT_PAYMENT_INITIATED] = "payment.initiated",
+    [EVENT_REFUND_REQUESTED] = "refund.requested", [EVENT_SESSION_ENDED] = "session.ended",
 };
 
 static const char *const lane_names[LANE__COUNT] = {

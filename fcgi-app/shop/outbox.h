@@ -1,10 +1,10 @@
 /*
  * shop/outbox: what must happen later, written in the transaction of its cause.
  *
- * A domain that something has happened in records an event; domains after it act on it in soko-jobs.
- * outbox.c lists who listens to what, and jobs.c which function each listener is. An event is
- * delivered at least once, in no order: a consumer makes sure by its own rows that its effect
- * happens once.
+ * A domain that something has happened in records an event; domains after it act on it in
+ * soko-jobs. outbox.c lists who listens to what, and jobs.c which function each listener is. An
+ * event is delivered at least once, in no order: a consumer makes sure by its own rows that its
+ * effect happens once.
  */
 #ifndef SOKO_SHOP_OUTBOX_H
 #define SOKO_SHOP_OUTBOX_H

@@ -32,8 +32,8 @@ struct priced_order {
     size_t part_count;
 };
 
-/* Sums `count` lines (at least one). False if an amount leaves [0, MONEY_MAX], or a price or quantity
- * is negative. *out lives in the arena. */
+/* Sums `count` lines (at least one). False if an amount leaves [0, MONEY_MAX], or a price or
+ * quantity is negative. *out lives in the arena. */
 bool pricing_sum(struct arena *a, const struct priced_line *lines, size_t count,
                  struct priced_order *out);
 

@@ -2,7 +2,8 @@
  * The ways to answer. Each writes the JSON of `data`; app.c puts the envelope around it.
  *
  * An endpoint names the statements that it answers with (endpoint.replies), so that a test can hold
- * their columns against the output schema; answering with another would escape the test, and aborts.
+ * their columns against the output schema; answering with another would escape the test, and
+ * aborts.
  */
 #include "shop/req.h"
 

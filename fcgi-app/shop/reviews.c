@@ -61,13 +61,24 @@ list(struct req *rq)
 }
 
 const struct endpoint reviews_create = {
-    .name = "review_create", .tag = "Reviews",
+    .name = "review_create",
+    .tag = "Reviews",
     .doc = "Reviews a product that was shipped to you, once.",
-    .run = create, .in = &review_in, .out = &review_out, .status = 201, .replies = {REVIEWS_SHOW},
+    .run = create,
+    .in = &review_in,
+    .out = &review_out,
+    .status = 201,
+    .replies = {REVIEWS_SHOW},
     .errors = {ERR_VALIDATION, ERR_FORBIDDEN, ERR_NOT_FOUND, ERR_CONFLICT},
 };
 const struct endpoint reviews_list = {
-    .name = "review_list", .tag = "Reviews", .doc = "A product's reviews, newest first.",
-    .run = list, .in = &list_query, .out = &review_out, .shape = SHAPE_PAGE,
-    .replies = {REVIEWS_LIST}, .errors = {ERR_VALIDATION, ERR_NOT_FOUND},
+    .name = "review_list",
+    .tag = "Reviews",
+    .doc = "A product's reviews, newest first.",
+    .run = list,
+    .in = &list_query,
+    .out = &review_out,
+    .shape = SHAPE_PAGE,
+    .replies = {REVIEWS_LIST},
+    .errors = {ERR_VALIDATION, ERR_NOT_FOUND},
 };

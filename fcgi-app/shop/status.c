@@ -83,15 +83,24 @@ static const struct out_field status_fields[] = {
 static const struct output status_out = OUTPUT(status_fields, "Status");
 
 const struct endpoint status_health = {
-    .name = "health", .tag = "Status", .doc = "Whether the process answers; touches nothing else.",
-    .run = health, .out = &health_out,
+    .name = "health",
+    .tag = "Status",
+    .doc = "Whether the process answers; touches nothing else.",
+    .run = health,
+    .out = &health_out,
 };
 const struct endpoint status_ready = {
-    .name = "ready", .tag = "Status",
-    .doc = "Whether to send work: PostgreSQL answers and is migrated; 503 names the part that is not.",
-    .run = ready, .out = &ready_out,
+    .name = "ready",
+    .tag = "Status",
+    .doc =
+        "Whether to send work: PostgreSQL answers and is migrated; 503 names the part that is not.",
+    .run = ready,
+    .out = &ready_out,
 };
 const struct endpoint status_show = {
-    .name = "status", .tag = "Status", .doc = "The state of what the shop stands on.",
-    .run = show, .out = &status_out,
+    .name = "status",
+    .tag = "Status",
+    .doc = "The state of what the shop stands on.",
+    .run = show,
+    .out = &status_out,
 };

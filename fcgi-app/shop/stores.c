@@ -56,14 +56,23 @@ show(struct req *rq)
 }
 
 const struct endpoint stores_create = {
-    .name = "store_create", .tag = "Stores",
+    .name = "store_create",
+    .tag = "Stores",
     .doc = "Opens your store. Sign in or refresh with role seller to act for it.",
-    .run = create, .in = &store_in, .out = &store_out, .status = 201, .replies = {STORES_SHOW},
+    .run = create,
+    .in = &store_in,
+    .out = &store_out,
+    .status = 201,
+    .replies = {STORES_SHOW},
     .errors = {ERR_VALIDATION, ERR_CONFLICT},
 };
 const struct endpoint stores_show = {
-    .name = "store_show", .tag = "Stores", .doc = "One store.",
-    .run = show, .out = &store_out, .replies = {STORES_SHOW},
+    .name = "store_show",
+    .tag = "Stores",
+    .doc = "One store.",
+    .run = show,
+    .out = &store_out,
+    .replies = {STORES_SHOW},
     .errors = {ERR_VALIDATION, ERR_NOT_FOUND},
 };
 

@@ -10,9 +10,9 @@
 extern const struct endpoint stores_create;
 extern const struct endpoint stores_show;
 
-/* The store for which the actor acts. A seller's is his own; `named` may be nil, and naming another is
- * ERR_FORBIDDEN. An administrator names any: nil and an unknown one are
- * ERR_VALIDATION on store_id. */
+/* The store for which the actor acts. A seller's is his own; `named` may be nil, and naming another
+ * is ERR_FORBIDDEN. An administrator names any: nil and an unknown one are ERR_VALIDATION on
+ * store_id. */
 enum err stores_of_actor(struct ctx *ctx, struct uuid named, struct uuid *out);
 
 #endif

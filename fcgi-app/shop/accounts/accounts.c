@@ -87,28 +87,41 @@ update_profile(struct req *rq)
 {
     const struct profile_in *in = rq->in;
 
-    enum err e = pg_run(
-        &rq->ctx, ACCOUNTS_UPDATE, ARG_ID(rq->ctx.actor.account),
-        ARG_BOOL(input_sent(&profile_in, in, "name")), ARG_TEXT(in->name),
-        ARG_BOOL(input_sent(&profile_in, in, "email")), ARG_TEXT(in->email),
-        ARG_BOOL(input_sent(&profile_in, in, "phone")), ARG_TEXT(in->phone),
-        ARG_BOOL(input_sent(&profile_in, in, "username")), ARG_TEXT(in->username));
+    enum err e = pg_run(&rq->ctx, ACCOUNTS_UPDATE, ARG_ID(rq->ctx.actor.account),
+                        ARG_BOOL(input_sent(&profile_in, in, "name")), ARG_TEXT(in->name),
+                        ARG_BOOL(input_sent(&profile_in, in, "email")), ARG_TEXT(in->email),
+                        ARG_BOOL(input_sent(&profile_in, in, "phone")), ARG_TEXT(in->phone),
+                        ARG_BOOL(input_sent(&profile_in, in, "username")), ARG_TEXT(in->username));
     return e != OK ? e : reply_rows(rq, ACCOUNTS_SHOW, ARG_ID(rq->ctx.actor.account));
 }
 
 const struct endpoint accounts_register = {
-    .name = "register", .tag = "Accounts",
+    .name = "register",
+    .tag = "Accounts",
     .doc = "Makes an account that may buy.",
-    .run = register_account, .in = &register_in, .out = &account_out, .status = 201,
-    .replies = {ACCOUNTS_SHOW}, .errors = {ERR_VALIDATION, ERR_CONFLICT},
+    .run = register_account,
+    .in = &register_in,
+    .out = &account_out,
+    .status = 201,
+    .replies = {ACCOUNTS_SHOW},
+    .errors = {ERR_VALIDATION, ERR_CONFLICT},
 };
 const struct endpoint accounts_profile = {
-    .name = "profile", .tag = "Accounts", .doc = "Your own account.",
-    .run = show_profile, .out = &account_out, .replies = {ACCOUNTS_SHOW},
+    .name = "profile",
+    .tag = "Accounts",
+    .doc = "Your own account.",
+    .run = show_profile,
+    .out = &account_out,
+    .replies = {ACCOUNTS_SHOW},
 };
 const struct endpoint accounts_update_profile = {
-    .name = "profile_update", .tag = "Accounts", .doc = "Changes what is sent of your own account.",
-    .run = update_profile, .in = &profile_in, .out = &account_out, .replies = {ACCOUNTS_SHOW},
+    .name = "profile_update",
+    .tag = "Accounts",
+    .doc = "Changes what is sent of your own account.",
+    .run = update_profile,
+    .in = &profile_in,
+    .out = &account_out,
+    .replies = {ACCOUNTS_SHOW},
     .errors = {ERR_VALIDATION, ERR_CONFLICT},
 };
 

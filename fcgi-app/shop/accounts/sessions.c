@@ -37,8 +37,8 @@ struct holder_row {
     bool is_active, is_buyer, is_seller, is_admin;
 };
 static const struct field holder_row_fields[] = {
-    FIELD(struct holder_row, id),        FIELD(struct holder_row, is_active),
-    FIELD(struct holder_row, is_buyer),  FIELD(struct holder_row, is_seller),
+    FIELD(struct holder_row, id),       FIELD(struct holder_row, is_active),
+    FIELD(struct holder_row, is_buyer), FIELD(struct holder_row, is_seller),
     FIELD(struct holder_row, is_admin),
 };
 static const struct input holder_row = INPUT(holder_row, "Holder", NULL);
@@ -99,7 +99,8 @@ sessions_choose_role(struct ctx *ctx, const struct held_roles *held, const char 
                      enum role *out)
 {
     const bool holds[ROLE__COUNT] = {
-        [ROLE_BUYER] = held->is_buyer, [ROLE_SELLER] = held->is_seller,
+        [ROLE_BUYER] = held->is_buyer,
+        [ROLE_SELLER] = held->is_seller,
         [ROLE_ADMIN] = held->is_admin,
     };
     enum role role = role_parse(wanted);

@@ -19,8 +19,8 @@ struct held_roles {
     bool is_buyer, is_seller, is_admin;
 };
 
-/* The role in which to act: `wanted` (NULL: the highest held). ERR_FORBIDDEN, with a problem, if the
- * account does not hold it; ERR_VALIDATION if it is no role. */
+/* The role in which to act: `wanted` (NULL: the highest held). ERR_FORBIDDEN, with a problem, if
+ * the account does not hold it; ERR_VALIDATION if it is no role. */
 enum err sessions_choose_role(struct ctx *ctx, const struct held_roles *held, const char *wanted,
                               enum role *out);
 
@@ -49,8 +49,8 @@ enum err sessions_end(struct ctx *ctx, struct uuid session, const char *reason);
 /* The key under which Redis knows a session, in the arena. */
 const char *sessions_key(struct arena *a, struct uuid session);
 
-/* Whether the session of `claims` lives: by what Redis answered, else by the row, whose word is then
- * told to Redis. ERR_UNAUTHORIZED with the problem "Session expired" if not. */
+/* Whether the session of `claims` lives: by what Redis answered, else by the row, whose word is
+ * then told to Redis. ERR_UNAUTHORIZED with the problem "Session expired" if not. */
 enum err sessions_check(struct ctx *ctx, const struct token_claims *claims,
                         enum cache_answer answer, const char *cached);
 

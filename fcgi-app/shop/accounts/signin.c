@@ -78,7 +78,8 @@ static const struct out_field session_fields[] = {
 };
 static const struct output session_out = OUTPUT(session_fields, "Session");
 
-/* A hash of this process's own, of the usual cost, that stands in for an account that is not there. */
+/* A hash of this process's own, of the usual cost, that stands in for an account that is not there.
+ */
 static const char *
 nobodys_hash(void)
 {
@@ -165,18 +166,30 @@ logout(struct req *rq)
 }
 
 const struct endpoint accounts_login = {
-    .name = "login", .tag = "Accounts",
+    .name = "login",
+    .tag = "Accounts",
     .doc = "Opens a session. Any bad credential is answered in the same words and time.",
-    .run = login, .in = &login_in, .out = &session_out, .secret = true,
+    .run = login,
+    .in = &login_in,
+    .out = &session_out,
+    .secret = true,
     .errors = {ERR_VALIDATION, ERR_UNAUTHORIZED, ERR_FORBIDDEN},
 };
 const struct endpoint accounts_refresh = {
-    .name = "refresh", .tag = "Accounts",
+    .name = "refresh",
+    .tag = "Accounts",
     .doc = "Exchanges a refresh token for a fresh pair; a token used again ends the session.",
-    .run = refresh, .in = &refresh_in, .out = &session_out, .secret = true,
+    .run = refresh,
+    .in = &refresh_in,
+    .out = &session_out,
+    .secret = true,
     .errors = {ERR_VALIDATION, ERR_UNAUTHORIZED, ERR_FORBIDDEN},
 };
 const struct endpoint accounts_logout = {
-    .name = "logout", .tag = "Accounts", .doc = "Ends the session at once.",
-    .run = logout, .out = &message_out, .unkeyed = true,
+    .name = "logout",
+    .tag = "Accounts",
+    .doc = "Ends the session at once.",
+    .run = logout,
+    .out = &message_out,
+    .unkeyed = true,
 };

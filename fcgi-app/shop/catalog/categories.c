@@ -47,11 +47,22 @@ list(struct req *rq)
 }
 
 const struct endpoint categories_create = {
-    .name = "category_create", .tag = "Categories", .doc = "Adds a category.",
-    .run = create, .in = &category_in, .out = &category_out, .status = 201,
-    .replies = {CATALOG_CATEGORY_SHOW}, .errors = {ERR_VALIDATION, ERR_CONFLICT},
+    .name = "category_create",
+    .tag = "Categories",
+    .doc = "Adds a category.",
+    .run = create,
+    .in = &category_in,
+    .out = &category_out,
+    .status = 201,
+    .replies = {CATALOG_CATEGORY_SHOW},
+    .errors = {ERR_VALIDATION, ERR_CONFLICT},
 };
 const struct endpoint categories_list = {
-    .name = "category_list", .tag = "Categories", .doc = "All categories, by name.",
-    .run = list, .out = &category_out, .shape = SHAPE_LIST, .replies = {CATALOG_CATEGORIES},
+    .name = "category_list",
+    .tag = "Categories",
+    .doc = "All categories, by name.",
+    .run = list,
+    .out = &category_out,
+    .shape = SHAPE_LIST,
+    .replies = {CATALOG_CATEGORIES},
 };

@@ -1,7 +1,7 @@
 /*
  * A product's stock is a row of its own (product_stock): a sale touches neither the product nor its
- * version, and a seller who edits a product cannot overwrite what was sold meanwhile (seed holes 29,
- * 30).
+ * version, and a seller who edits a product cannot overwrite what was sold meanwhile (seed holes
+ * 29, 30).
  *
  * The list is one statement a sort order. Filters are optional parameters of a function that
  * PostgreSQL inlines (sql/functions/catalog.sql), planned at each call.
@@ -34,7 +34,8 @@ static const struct field product_in_fields[] = {
     FIELD(struct product_in, price, .required = true, .eg = "850", .doc = "More than zero"),
     FIELD(struct product_in, category_id, .required = true,
           .eg = "01920000-0000-7000-8000-000000000003", .doc = "Where it belongs"),
-    FIELD(struct product_in, description, .max = 10000, .eg = "Novel, paperback", .doc = "More words"),
+    FIELD(struct product_in, description, .max = 10000, .eg = "Novel, paperback",
+          .doc = "More words"),
     FIELD(struct product_in, currency, .format = FORMAT_CURRENCY, .eg = "KES",
           .doc = "ISO 4217; default KES"),
     FIELD(struct product_in, sku, .max = 64, .nullable = true, .eg = "BK-0001",
@@ -94,7 +95,8 @@ static const struct field product_query_fields[] = {
           .doc = "Default: asc for name and price, desc for all else"),
     FIELD(struct product_query, min_price, .eg = "100", .doc = "At least this dear"),
     FIELD(struct product_query, max_price, .eg = "5000.50", .doc = "At most this dear"),
-    FIELD(struct product_query, in_stock, .eg = "true", .doc = "Only what can, or cannot, be bought"),
+    FIELD(struct product_query, in_stock, .eg = "true",
+          .doc = "Only what can, or cannot, be bought"),
 };
 
 static void
@@ -140,7 +142,8 @@ static const struct out_field product_fields[] = {
     {"id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000005", .doc = "The product"},
     {"store_id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000002", .doc = "Who sells it"},
     {"store_name", OUT_TEXT, .eg = "Kibanda Books", .doc = "The seller's name"},
-    {"category_id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000003", .doc = "Where it belongs"},
+    {"category_id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000003",
+     .doc = "Where it belongs"},
     {"category_name", OUT_TEXT, .eg = "Books", .doc = "The category's name"},
     {"name", OUT_TEXT, .eg = "Weep Not, Child", .doc = "What it is called"},
     {"description", OUT_TEXT, .eg = "Novel, paperback", .doc = "May be empty"},
@@ -198,7 +201,9 @@ bound_arg(const struct product_query *in, const char *name, struct decimal bound
 static enum stmt
 statement_for(const struct product_query *in)
 {
-    const char *by = in->sort_by != NULL ? in->sort_by : in->search != NULL ? "relevance" : "created_at";
+    const char *by = in->sort_by != NULL  ? in->sort_by
+                     : in->search != NULL ? "relevance"
+                                          : "created_at";
     size_t i = 0;
 
     while (i + 1 < SORT_ORDERS && strcmp(sort_orders[i].sort_by, by) != 0)
@@ -213,8 +218,8 @@ static enum err
 list(struct req *rq)
 {
     const struct product_query *in = rq->in;
-    bool bounded = input_sent(&product_query, in, "min_price") ||
-                   input_sent(&product_query, in, "max_price");
+    bool bounded =
+        input_sent(&product_query, in, "min_price") || input_sent(&product_query, in, "max_price");
 
     return reply_page(
         rq, statement_for(in), CATALOG_COUNT, ARG_ID_OR_NULL(in->category_id),
@@ -231,21 +236,36 @@ show(struct req *rq)
 }
 
 const struct endpoint products_create = {
-    .name = "product_create", .tag = "Products", .doc = "Puts a product into your store.",
-    .run = create, .in = &product_in, .out = &product_out, .status = 201,
-    .replies = {CATALOG_PRODUCT_OWN}, .errors = {ERR_VALIDATION, ERR_CONFLICT},
+    .name = "product_create",
+    .tag = "Products",
+    .doc = "Puts a product into your store.",
+    .run = create,
+    .in = &product_in,
+    .out = &product_out,
+    .status = 201,
+    .replies = {CATALOG_PRODUCT_OWN},
+    .errors = {ERR_VALIDATION, ERR_CONFLICT},
 };
 const struct endpoint products_list = {
-    .name = "product_list", .tag = "Products", .doc = "What is on sale: searched, filtered, sorted.",
-    .run = list, .in = &product_query, .out = &product_out, .shape = SHAPE_PAGE,
+    .name = "product_list",
+    .tag = "Products",
+    .doc = "What is on sale: searched, filtered, sorted.",
+    .run = list,
+    .in = &product_query,
+    .out = &product_out,
+    .shape = SHAPE_PAGE,
     .replies = {CATALOG_OLDEST, CATALOG_NEWEST, CATALOG_CHEAPEST, CATALOG_DEAREST, CATALOG_BY_NAME,
                 CATALOG_BY_NAME_DOWN, CATALOG_WORST_RATED, CATALOG_BEST_RATED, CATALOG_WORST_MATCH,
                 CATALOG_BEST_MATCH},
     .errors = {ERR_VALIDATION},
 };
 const struct endpoint products_show = {
-    .name = "product_show", .tag = "Products", .doc = "One product that is on sale.",
-    .run = show, .out = &product_out, .replies = {CATALOG_PRODUCT_SHOW},
+    .name = "product_show",
+    .tag = "Products",
+    .doc = "One product that is on sale.",
+    .run = show,
+    .out = &product_out,
+    .replies = {CATALOG_PRODUCT_SHOW},
     .errors = {ERR_VALIDATION, ERR_NOT_FOUND},
 };
 

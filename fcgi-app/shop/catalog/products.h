@@ -14,8 +14,8 @@ extern const struct endpoint products_create;
 extern const struct endpoint products_list;
 extern const struct endpoint products_show;
 
-/* Takes stock for a sale, all of it or none. Queued; the next answer is ERR_INSUFFICIENT_STOCK, with
- * details.product_id and details.available, if there is not enough. Locks the stock rows in id
+/* Takes stock for a sale, all of it or none. Queued; the next answer is ERR_INSUFFICIENT_STOCK,
+ * with details.product_id and details.available, if there is not enough. Locks the stock rows in id
  * order until the transaction ends. No product may appear twice. */
 void products_take_stock(struct ctx *ctx, const struct uuid *products, const int64_t *quantities,
                          size_t count);

@@ -1,6 +1,6 @@
 /*
- * What a buyer sees and does of his orders. The statements carry his account in their WHERE: what is
- * not his is not found.
+ * What a buyer sees and does of his orders. The statements carry his account in their WHERE: what
+ * is not his is not found.
  */
 #include "io/pg.h"
 #include "shop/orders/orders.h"
@@ -59,8 +59,10 @@ const struct output order_event_out = OUTPUT(event_fields, "OrderEvent");
 static const struct out_field order_fields[] = {
     {"id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000006", .doc = "The order"},
     {"order_number", OUT_TEXT, .eg = "7H2K9QXW4M", .doc = "For people, and M-Pesa"},
-    {"status", OUT_TEXT, .one_of = ORDER_STATUS_WORDS, .eg = "pending", .doc = "Its least advanced live part's"},
-    {"payment_status", OUT_TEXT, .one_of = PAYMENT_STATUS_WORDS, .eg = "unpaid", .doc = "Whether it is paid"},
+    {"status", OUT_TEXT, .one_of = ORDER_STATUS_WORDS, .eg = "pending",
+     .doc = "Its least advanced live part's"},
+    {"payment_status", OUT_TEXT, .one_of = PAYMENT_STATUS_WORDS, .eg = "unpaid",
+     .doc = "Whether it is paid"},
     {"payment_method", OUT_TEXT, .one_of = "mpesa|stripe|cash_on_delivery|simulated",
      .eg = "cash_on_delivery", .doc = "How"},
     {"total_amount", OUT_MONEY, .eg = "1700", .doc = "Of all lines"},
@@ -71,7 +73,8 @@ static const struct out_field order_fields[] = {
      .doc = "Why it was cancelled"},
     {"items", OUT_LIST, .of = &order_line_out, .doc = "What was bought"},
     {"parts", OUT_LIST, .of = &part_out, .doc = "One for each store"},
-    {"payment", OUT_OBJECT, .nullable = true, .of = &payment_out, .doc = "The payment, once there is one"},
+    {"payment", OUT_OBJECT, .nullable = true, .of = &payment_out,
+     .doc = "The payment, once there is one"},
     {"events", OUT_LIST, .of = &order_event_out, .doc = "What happened, in order"},
     {"created_at", OUT_TIME, .eg = "2026-02-20T10:00:00Z", .doc = "When it was placed"},
     {"updated_at", OUT_TIME, .eg = "2026-02-20T10:00:00Z", .doc = "When it changed last"},
@@ -84,7 +87,8 @@ static const struct out_field summary_fields[] = {
     {"id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000006", .doc = "The order"},
     {"order_number", OUT_TEXT, .eg = "7H2K9QXW4M", .doc = "For people, and M-Pesa"},
     {"status", OUT_TEXT, .one_of = ORDER_STATUS_WORDS, .eg = "pending", .doc = "How far it is"},
-    {"payment_status", OUT_TEXT, .one_of = PAYMENT_STATUS_WORDS, .eg = "unpaid", .doc = "Whether it is paid"},
+    {"payment_status", OUT_TEXT, .one_of = PAYMENT_STATUS_WORDS, .eg = "unpaid",
+     .doc = "Whether it is paid"},
     {"payment_method", OUT_TEXT, .eg = "cash_on_delivery", .doc = "How"},
     {"total_amount", OUT_MONEY, .eg = "1700", .doc = "Of all lines"},
     {"currency", OUT_TEXT, .eg = "KES", .doc = "ISO 4217"},
@@ -118,18 +122,30 @@ cancel(struct req *rq)
 }
 
 const struct endpoint orders_list = {
-    .name = "order_list", .tag = "Orders", .doc = "Your orders, newest first.",
-    .run = list, .in = &list_query, .out = &summary_out, .shape = SHAPE_PAGE,
-    .replies = {ORDERS_LIST}, .errors = {ERR_VALIDATION},
+    .name = "order_list",
+    .tag = "Orders",
+    .doc = "Your orders, newest first.",
+    .run = list,
+    .in = &list_query,
+    .out = &summary_out,
+    .shape = SHAPE_PAGE,
+    .replies = {ORDERS_LIST},
+    .errors = {ERR_VALIDATION},
 };
 const struct endpoint orders_show = {
-    .name = "order_show", .tag = "Orders", .doc = "One of your orders.",
-    .run = show, .out = &order_out, .replies = {ORDERS_SHOW},
+    .name = "order_show",
+    .tag = "Orders",
+    .doc = "One of your orders.",
+    .run = show,
+    .out = &order_out,
+    .replies = {ORDERS_SHOW},
     .errors = {ERR_VALIDATION, ERR_NOT_FOUND},
 };
 const struct endpoint orders_cancel = {
-    .name = "order_cancel", .tag = "Orders",
+    .name = "order_cancel",
+    .tag = "Orders",
     .doc = "Cancels an order of which no part is shipping yet; what was paid is refunded.",
-    .run = cancel, .out = &message_out,
+    .run = cancel,
+    .out = &message_out,
     .errors = {ERR_VALIDATION, ERR_NOT_FOUND, ERR_INVALID_STATUS},
 };

@@ -158,8 +158,7 @@ orders_lock(struct ctx *ctx, struct uuid id, struct uuid buyer, struct order *ou
 {
     struct order_row row = {0};
 
-    enum err e =
-        pg_one(ctx, ORDERS_LOCK, &order_row, &row, ARG_ID(id), ARG_ID_OR_NULL(buyer));
+    enum err e = pg_one(ctx, ORDERS_LOCK, &order_row, &row, ARG_ID(id), ARG_ID_OR_NULL(buyer));
     return e != OK ? e : read_parts(ctx, &row, out);
 }
 
@@ -168,14 +167,13 @@ orders_lock_for_store(struct ctx *ctx, struct uuid id, struct uuid store, struct
 {
     struct order_row row = {0};
 
-    enum err e =
-        pg_one(ctx, ORDERS_LOCK_FOR_STORE, &order_row, &row, ARG_ID(id), ARG_ID(store));
+    enum err e = pg_one(ctx, ORDERS_LOCK_FOR_STORE, &order_row, &row, ARG_ID(id), ARG_ID(store));
     return e != OK ? e : read_parts(ctx, &row, out);
 }
 
 enum err
-orders_move_part(struct ctx *ctx, struct order *o, size_t i, enum part_status to,
-                 enum mover mover, const char *tracking)
+orders_move_part(struct ctx *ctx, struct order *o, size_t i, enum part_status to, enum mover mover,
+                 const char *tracking)
 {
     struct order_part *part = &o->parts[i];
 

@@ -54,9 +54,9 @@ enum err orders_lock(struct ctx *ctx, struct uuid id, struct uuid buyer, struct 
 enum err orders_lock_for_store(struct ctx *ctx, struct uuid id, struct uuid store,
                                struct order *out);
 
-/* Moves the part `i` by the table, and the order's status with it. ERR_INVALID_STATUS, with a problem,
- * if the table refuses. `tracking` may be NULL. The last live part of a cash order completes: it
- * is paid. */
+/* Moves the part `i` by the table, and the order's status with it. ERR_INVALID_STATUS, with a
+ * problem, if the table refuses. `tracking` may be NULL. The last live part of a cash order
+ * completes: it is paid. */
 enum err orders_move_part(struct ctx *ctx, struct order *o, size_t i, enum part_status to,
                           enum mover mover, const char *tracking);
 

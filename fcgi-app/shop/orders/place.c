@@ -15,7 +15,8 @@
 #include "shop/pricing.h"
 #include "shop/req.h"
 
-#define ORDER_NUMBER_LENGTH 10 /* 50 random bits; at most 12 characters, M-Pesa's AccountReference */
+#define ORDER_NUMBER_LENGTH                                                                        \
+    10 /* 50 random bits; at most 12 characters, M-Pesa's AccountReference */
 
 struct place_in {
     uint64_t sent;
@@ -25,7 +26,8 @@ struct place_in {
 static const struct field place_in_fields[] = {
     FIELD(struct place_in, shipping_address, .required = true, .max = 2000,
           .eg = "{\"street\":\"Moi Avenue 12\",\"city\":\"Nairobi\",\"country\":\"KE\"}",
-          .doc = "A text, or an object of street, city, country and postal_code; given back as sent"),
+          .doc =
+              "A text, or an object of street, city, country and postal_code; given back as sent"),
     FIELD(struct place_in, payment_method, .one_of = "mpesa|stripe|cash_on_delivery|simulated",
           .eg = "cash_on_delivery",
           .doc = "One that the shop offers; default simulated in a demo shop, else required"),
@@ -146,8 +148,13 @@ place(struct req *rq)
 }
 
 const struct endpoint orders_place = {
-    .name = "order_place", .tag = "Orders",
+    .name = "order_place",
+    .tag = "Orders",
     .doc = "Buys what is in the cart: all of it or nothing. Stock is taken now.",
-    .run = place, .in = &place_in, .out = &order_out, .status = 201, .replies = {ORDERS_SHOW},
+    .run = place,
+    .in = &place_in,
+    .out = &order_out,
+    .status = 201,
+    .replies = {ORDERS_SHOW},
     .errors = {ERR_VALIDATION, ERR_INSUFFICIENT_STOCK},
 };

@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const char *const status_names[PART__COUNT] = {
-    [PART_PENDING] = "pending",       [PART_PAID] = "paid",       [PART_PROCESSING] = "processing",
-    [PART_SHIPPING] = "shipping",     [PART_SHIPPED] = "shipped", [PART_COMPLETED] = "completed",
+    [PART_PENDING] = "pending",     [PART_PAID] = "paid",       [PART_PROCESSING] = "processing",
+    [PART_SHIPPING] = "shipping",   [PART_SHIPPED] = "shipped", [PART_COMPLETED] = "completed",
     [PART_CANCELLED] = "cancelled",
 };
 

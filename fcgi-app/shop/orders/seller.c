@@ -41,7 +41,8 @@ static const struct out_field seller_fields[] = {
     {"order_number", OUT_TEXT, .eg = "7H2K9QXW4M", .doc = "For people"},
     {"store_id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000002", .doc = "Whose part this is"},
     {"status", OUT_TEXT, .one_of = ORDER_STATUS_WORDS, .eg = "paid", .doc = "Of this store's part"},
-    {"payment_status", OUT_TEXT, .one_of = PAYMENT_STATUS_WORDS, .eg = "paid", .doc = "Of the order"},
+    {"payment_status", OUT_TEXT, .one_of = PAYMENT_STATUS_WORDS, .eg = "paid",
+     .doc = "Of the order"},
     {"payment_method", OUT_TEXT, .one_of = "mpesa|stripe|cash_on_delivery|simulated",
      .eg = "cash_on_delivery", .doc = "How it is paid"},
     {"amount", OUT_MONEY, .eg = "1700", .doc = "Of this part"},
@@ -91,14 +92,24 @@ set_status(struct req *rq)
 }
 
 const struct endpoint orders_seller_list = {
-    .name = "seller_order_list", .tag = "Selling",
+    .name = "seller_order_list",
+    .tag = "Selling",
     .doc = "Your store's parts of orders, newest first.",
-    .run = list, .in = &list_query, .out = &seller_out, .shape = SHAPE_PAGE,
-    .replies = {ORDERS_SELLER_LIST}, .errors = {ERR_VALIDATION},
+    .run = list,
+    .in = &list_query,
+    .out = &seller_out,
+    .shape = SHAPE_PAGE,
+    .replies = {ORDERS_SELLER_LIST},
+    .errors = {ERR_VALIDATION},
 };
 const struct endpoint orders_set_status = {
-    .name = "order_set_status", .tag = "Selling",
-    .doc = "Moves your store's part one step, or cancels it: restocked, and refunded if it was paid.",
-    .run = set_status, .in = &status_in, .out = &seller_out, .replies = {ORDERS_SELLER_SHOW},
+    .name = "order_set_status",
+    .tag = "Selling",
+    .doc =
+        "Moves your store's part one step, or cancels it: restocked, and refunded if it was paid.",
+    .run = set_status,
+    .in = &status_in,
+    .out = &seller_out,
+    .replies = {ORDERS_SELLER_SHOW},
     .errors = {ERR_VALIDATION, ERR_NOT_FOUND, ERR_INVALID_STATUS},
 };

@@ -34,7 +34,8 @@ enum err payments_settle(struct ctx *ctx, const struct verdict *v);
  * not difference: called twice, the second finds nothing left to ask for. */
 enum err payments_refund_excess(struct ctx *ctx, const struct order *o, const char *reason);
 
-/* Consumers. order.created: opens an attempt for an order that is paid by the provider simulated. */
+/* Consumers. order.created: opens an attempt for an order that is paid by the provider simulated.
+ */
 enum err payments_begin(struct ctx *ctx, const struct delivery *d);
 /* payment.initiated: asks the provider simulated, who pays always. */
 enum err payments_ask(struct ctx *ctx, const struct delivery *d);

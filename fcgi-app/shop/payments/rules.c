@@ -7,16 +7,11 @@
 #include <string.h>
 
 static const char *const status_names[PAYMENT__COUNT] = {
-    [PAYMENT_INITIATING] = "initiating",
-    [PAYMENT_PROCESSING] = "processing",
-    [PAYMENT_UNKNOWN] = "unknown",
-    [PAYMENT_SUCCEEDED] = "succeeded",
-    [PAYMENT_FAILED] = "failed",
-    [PAYMENT_CANCELLED] = "cancelled",
-    [PAYMENT_ABANDONED] = "abandoned",
-    [PAYMENT_PARTIALLY_REFUNDED] = "partially_refunded",
-    [PAYMENT_REFUNDED] = "refunded",
-    [PAYMENT_NEEDS_REVIEW] = "needs_review",
+    [PAYMENT_INITIATING] = "initiating", [PAYMENT_PROCESSING] = "processing",
+    [PAYMENT_UNKNOWN] = "unknown",       [PAYMENT_SUCCEEDED] = "succeeded",
+    [PAYMENT_FAILED] = "failed",         [PAYMENT_CANCELLED] = "cancelled",
+    [PAYMENT_ABANDONED] = "abandoned",   [PAYMENT_PARTIALLY_REFUNDED] = "partially_refunded",
+    [PAYMENT_REFUNDED] = "refunded",     [PAYMENT_NEEDS_REVIEW] = "needs_review",
 };
 
 static const char *const outcome_names[OUTCOME__COUNT] = {

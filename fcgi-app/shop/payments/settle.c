@@ -3,8 +3,8 @@
  * turns; the provider's event is a unique row; the payment moves by a table that only goes forward;
  * and the status is written WHERE it still is what was read.
  *
- * What must go back is computed from what stands (paid, returning, still owed), never from what just
- * happened, so that two reasons for one refund cannot make two refunds.
+ * What must go back is computed from what stands (paid, returning, still owed), never from what
+ * just happened, so that two reasons for one refund cannot make two refunds.
  */
 #include "base/log.h"
 #include "io/pg.h"
@@ -32,8 +32,8 @@ struct paid_row {
     int64_t amount, refunded, returning;
 };
 static const struct field paid_row_fields[] = {
-    FIELD(struct paid_row, id),       FIELD(struct paid_row, currency),
-    FIELD(struct paid_row, amount),   FIELD(struct paid_row, refunded),
+    FIELD(struct paid_row, id),        FIELD(struct paid_row, currency),
+    FIELD(struct paid_row, amount),    FIELD(struct paid_row, refunded),
     FIELD(struct paid_row, returning),
 };
 static const struct input paid_row = INPUT(paid_row, "PaidRow", NULL);
@@ -81,7 +81,8 @@ apply(struct ctx *ctx, const struct verdict *v, struct order *o, const struct pa
     if (!payment_moves(from, v->outcome, matches, &to))
         return OK;
     log_event(LOG_INFO, EVENT("payment.settled"), TEXT("soko.payment.provider", v->provider),
-              TEXT("event.outcome", payment_status_name(to)), INT("soko.payment.amount", v->amount));
+              TEXT("event.outcome", payment_status_name(to)),
+              INT("soko.payment.amount", v->amount));
     enum err e = pg_run(ctx, PAYMENTS_SET_STATUS, ARG_ID(p->id), ARG_TEXT(p->status),
                         ARG_TEXT(payment_status_name(to)), ARG_TEXT(v->receipt));
     if (e != OK || to != PAYMENT_SUCCEEDED)
