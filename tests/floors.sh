@@ -189,7 +189,8 @@ build_knows_every_file() {
         grep -qE "(^|[[:space:]])${file//./\\.}([[:space:]]|\$)" Makefile.am ||
             printf 'Makefile.am does not name %s\n' "$file"
     done < <(find fcgi-app tests/unit tests/integration -name '*.[ch]' | sort
-        find sql -name '*.sql' | sort)
+        find tests -name '*.py' -o -name '*.sh' | sort
+        find sql -type f | sort)
 }
 
 rule 'every include goes to the own floor or a lower one' includes_go_down
