@@ -98,17 +98,20 @@ payments_ask(struct ctx *ctx, const struct delivery *d)
     return payments_settle(ctx, &v);
 }
 
-/* The order's word follows from all its payments. */
+/* The order's word follows from all its payments: it stays paid while what was kept covers it, as
+ * when the second of two payments went back. */
 static enum err
-tell_order(struct ctx *ctx, struct uuid order)
+tell_order(struct ctx *ctx, const struct order *o)
 {
     struct sums_row sums = {0};
 
-    enum err e = pg_one(ctx, PAYMENTS_SUMS, &sums_row, &sums, ARG_ID(order));
+    enum err e = pg_one(ctx, PAYMENTS_SUMS, &sums_row, &sums, ARG_ID(o->id));
     if (e != OK)
         return e;
-    return orders_set_payment_status(
-        ctx, order, sums.refunded == sums.amount ? "refunded" : "partially_refunded");
+    const char *word = sums.refunded == sums.amount                     ? "refunded"
+                       : sums.amount - sums.refunded >= o->total_amount ? "paid"
+                                                                        : "partially_refunded";
+    return strcmp(word, o->payment_status) == 0 ? OK : orders_set_payment_status(ctx, o->id, word);
 }
 
 enum err
@@ -126,5 +129,5 @@ payments_pay_refund(struct ctx *ctx, const struct delivery *d)
     if (e != OK || done == 0)
         return e; /* paid back before */
     e = pg_run(ctx, PAYMENTS_COUNT_REFUND, ARG_ID(r.payment_id), ARG_INT(r.amount));
-    return e != OK ? e : tell_order(ctx, r.order_id);
+    return e != OK ? e : tell_order(ctx, &o);
 }
