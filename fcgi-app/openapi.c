@@ -304,9 +304,13 @@ write_common_schemas(struct text *t)
     text_puts(t,
               "\"Meta\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
               "\"request_id\":{\"type\":\"string\"},"
+              "\"timestamp\":{\"type\":\"string\",\"format\":\"date-time\"}},"
+              "\"required\":[\"request_id\",\"timestamp\"]},"
+              "\"PageMeta\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
+              "\"request_id\":{\"type\":\"string\"},"
               "\"timestamp\":{\"type\":\"string\",\"format\":\"date-time\"},"
               "\"pagination\":{\"$ref\":\"#/components/schemas/Pagination\"}},"
-              "\"required\":[\"request_id\",\"timestamp\"]},"
+              "\"required\":[\"request_id\",\"timestamp\",\"pagination\"]},"
               "\"Pagination\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
               "\"current_page\":{\"type\":\"integer\"},\"per_page\":{\"type\":\"integer\"},"
               "\"total_items\":{\"type\":\"integer\"},\"total_pages\":{\"type\":\"integer\"},"
@@ -385,6 +389,11 @@ write_parameters(struct text *t, const struct route *r)
         write_field(t, f);
         text_putc(t, '}');
     }
+    if (r->cache == CACHE_PUBLIC) {
+        text_comma(t);
+        text_puts(t, "{\"in\":\"header\",\"name\":\"If-None-Match\",\"description\":"
+                     "\"The ETag of an answer that you hold\",\"schema\":{\"type\":\"string\"}}");
+    }
     if (route_takes_key(r)) {
         text_comma(t);
         text_puts(t, "{\"in\":\"header\",\"name\":\"Idempotency-Key\",\"description\":"
@@ -405,8 +414,12 @@ write_success(struct text *t, const struct route *r)
         text_puts(t, "\"type\":\"array\",\"items\":{");
     write_ref(t, r->endpoint->out->name);
     text_puts(t, r->endpoint->shape != SHAPE_OBJECT ? "}}" : "}");
-    text_puts(t, ",\"meta\":{\"$ref\":\"#/components/schemas/Meta\"}},"
-                 "\"required\":[\"data\",\"meta\"]}}}}");
+    text_key(t, "meta");
+    text_putc(t, '{');
+    write_ref(t, r->endpoint->shape == SHAPE_PAGE ? "PageMeta" : "Meta");
+    text_puts(t, "}},\"required\":[\"data\",\"meta\"]}}}}");
+    if (r->cache == CACHE_PUBLIC)
+        text_puts(t, ",\"304\":{\"description\":\"If-None-Match names what it still is\"}");
 }
 
 /* One response a status, whose description lists the codes. */
