@@ -11,9 +11,10 @@ from soko import Failed, until
 PSQL = '/usr/lib/postgresql/15/bin/psql'
 
 
-def sql(statement, **values):
+def sql(statement, url=None, **values):
     """Runs a statement; its rows as lists of texts (null is ''). Values are written :'name'."""
-    command = [PSQL, os.environ['SOKO_OWNER_URL'], '-XqtA', '-F', '\x1f', '-v', 'ON_ERROR_STOP=1']
+    command = [PSQL, url or os.environ['SOKO_OWNER_URL'], '-XqtA', '-F', '\x1f', '-v',
+               'ON_ERROR_STOP=1']
     for name, value in values.items():
         command += ['-v', f'{name}={value}']
     done = subprocess.run(command, input=statement, capture_output=True, text=True, timeout=60,

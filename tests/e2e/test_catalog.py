@@ -156,7 +156,8 @@ def test_product_input_is_checked():
     for field, value in (('stock', -1), ('stock', 1.5), ('stock', '3'), ('stock', 1000000001),
                          ('weight_g', -1), ('is_active', 'yes'), ('name', 'x' * 256),
                          ('name', None), ('description', 'x' * 10001), ('sku', 'x' * 65),
-                         ('category_id', UNKNOWN), ('category_id', 'books'), ('name', 'a\x00b'), ('rating_average', 5)):
+                         ('category_id', UNKNOWN), ('category_id', 'books'),
+                         ('name', 'a\x00b'), ('rating_average', 5)):
         refused(as_seller('POST', '/products', {**good, field: value}), field)
 
 
@@ -233,11 +234,12 @@ def test_list_query_is_checked():
     for query, field in (
             ('page=0', 'page'), ('page=x', 'page'), ('page=10001', 'page'),
             ('per_page=0', 'per_page'), ('per_page=101', 'per_page'),
-            ('page=101&per_page=100', 'page'), ('category_id=x', 'category_id'), ('store_id=1', 'store_id'),
-            ('currency=XYZ', 'currency'), ('min_price=-1', 'min_price'),
-            ('max_price=1.234', 'max_price'), ('min_price=1.5&currency=JPY', 'min_price'), ('in_stock=1', 'in_stock'),
-            ('sort_by=stock', 'sort_by'), ('sort_order=up', 'sort_order'),
-            ('sort_by=relevance', 'sort_by'), ('colour=red', 'colour'), ('search=%FF', 'search')):
+            ('page=101&per_page=100', 'page'), ('category_id=x', 'category_id'),
+            ('store_id=1', 'store_id'), ('currency=XYZ', 'currency'), ('min_price=-1', 'min_price'),
+            ('max_price=1.234', 'max_price'), ('min_price=1.5&currency=JPY', 'min_price'),
+            ('in_stock=1', 'in_stock'), ('sort_by=stock', 'sort_by'),
+            ('sort_order=up', 'sort_order'), ('sort_by=relevance', 'sort_by'),
+            ('colour=red', 'colour'), ('search=%FF', 'search')):
         a = shop.call('GET', f'/products?{query}')
         equal((a.status, a.fields), (400, [field]), f'the answer to {query}')
 

@@ -1,7 +1,7 @@
 """Who may do what, row by row of the route table: nobody gets past a row that does not name him.
 
-The rows come from `sokoctl routes --json`, the bodies from the examples of the OpenAPI document, so a
-new route is tested before its author thinks of it. A new kind of id needs a factory here; without
+The rows come from `sokoctl routes --json`, the bodies from the examples of the OpenAPI document, so
+a new route is tested before its author thinks of it. A new kind of id needs a thing here; without
 one its rows fail.
 """
 from orders_common import UNKNOWN, Buyer, shop
