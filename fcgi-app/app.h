@@ -1,7 +1,7 @@
 /*
  * app: one request from its arrival to its log line.
  *
- * Match, authorise, limit, read, run, commit, reply, log, reset. Endpoints know nothing of all
+ * Match, limit, authorise, read, run, commit, reply, log, reset. Endpoints know nothing of all
  * this; it is the same for each.
  */
 #ifndef SOKO_APP_H

@@ -71,7 +71,7 @@ deliver_work(struct ctx *ctx, void *arg)
     const struct consumer *c = find_consumer(d->consumer);
 
     if (c == NULL)
-        return ERR_INTERNAL; /* a newer release has written it: it waits for one that knows it */
+        return ERR_INTERNAL; /* a newer release has written it: it is tried again, then parked */
     enum err e = c->run(ctx, d);
     return e != OK ? e : outbox_done(ctx, d);
 }

@@ -6,9 +6,9 @@
  * place are the same path.
  *
  * A path without ids is an exact location, which nginx finds by a hash; one with ids is a regular
- * expression, tried in the table's order, which is the order of route_find too. Both see the same
- * normalised path that the worker gets as DOCUMENT_URI, so they cannot disagree on what an escaped
- * slash means.
+ * expression, tried in the table's order, which is the order of route_find too. nginx looks at
+ * the decoded path, the worker at the one that was sent (REQUEST_URI), of which nothing of ours is
+ * ever escaped: what only decoding would make one of our paths is 404 there.
  *
  * Errors go to internal URIs. Named locations would be shorter, but nginx refuses them before it
  * has parsed a URI, which is exactly when 400 and 414 happen. Each answer of ours comes from one

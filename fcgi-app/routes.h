@@ -10,14 +10,16 @@
 
 enum method { METHOD_OTHER = 0, GET, HEAD, POST, PUT, DELETE, OPTIONS };
 
-/* Who may call (API.md, "Who"). There is no default: a row that forgets the column refuses all. */
+/* Who may call (API.md, "Who"). There is no default: a row that forgets the column refuses all.
+ * SELLER lets administrators in too, who then name the store; BUYER lets buyers in alone. */
 enum who { WHO_NOBODY = 0, ANYONE, SIGNED_IN, BUYER, SELLER, ADMIN };
 
 /* What an id in the path is. The tenancy test makes one of another account's for each kind. */
 enum id_kind { ID_NONE = 0, ID_PRODUCT, ID_STORE, ID_CATEGORY, ID_ORDER, ID_REVIEW, ID_SESSION };
 
 /* How somebody is refused who has the role, but not the thing: 404 where its existence is private,
- * 403 where it is public. */
+ * 403 where it is public. A promise, not a guard: the WHERE of the statement keeps it, and
+ * tests/e2e/test_tenancy.py holds it to it. */
 enum stranger { STRANGER_NONE = 0, STRANGER_403, STRANGER_404 };
 
 /* Which limit counts the request (API.md, "Limits"): BY_CALLER is public for the anonymous, signed

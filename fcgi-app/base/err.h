@@ -37,8 +37,8 @@ enum err {
     ERR_SERVICE_UNAVAILABLE, /* 503: PostgreSQL is away, or we are overloaded; with Retry-After */
     ERR_REQUEST_TIMEOUT,     /* 504 */
 
-    /* Never sent: app.c and jobs.c act on them, and run the transaction again whole. */
-    ERR_RERUN, /* serialization failure, deadlock, or a random name that was taken */
+    /* Never sent: io/tx acts on them, and runs the transaction again whole. */
+    ERR_RERUN, /* deadlock, serialization failure, or a random name that was taken */
     ERR_LOST,  /* the connection died before COMMIT was sent: nothing has happened */
     ERR__COUNT
 };

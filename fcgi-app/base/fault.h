@@ -9,11 +9,12 @@
 #define SOKO_BASE_FAULT_H
 
 enum fault {
-    FAULT_BEFORE_COMMIT, /* app.c: all statements have run, COMMIT was not sent */
-    FAULT_AFTER_COMMIT,  /* app.c: COMMIT is acknowledged, the answer was not sent */
-    FAULT_AFTER_CALL,    /* app.c: the provider was called, its answer is not recorded */
+    FAULT_BEFORE_COMMIT, /* tx.c: the work is done, COMMIT was not sent; requests and deliveries */
+    FAULT_AFTER_COMMIT,  /* tx.c: COMMIT is acknowledged, nothing after it has happened */
+    FAULT_AFTER_CALL,    /* app_run.c: the provider was called, its answer is not recorded */
     FAULT_JOB_CLAIMED,   /* jobs.c: an outbox row is leased, its effect has not begun */
-    FAULT_JOB_DONE,      /* jobs.c: the effect is committed, the next row not begun */
+    FAULT_JOB_DONE, /* jobs.c: the effect is committed or has failed, and neither is noted further
+                     */
     FAULT__COUNT
 };
 

@@ -2,8 +2,8 @@
  * A transaction is begun lazily (pg_begin only queues), so work that fails before its first
  * statement costs no round trip.
  *
- * Rejected: running statements again one by one. After a serialization failure the whole snapshot
- * is void, so the decisions taken from it are too; the work is small, and runs again whole.
+ * Rejected: running statements again one by one. After a deadlock what was read is
+ * void, so the decisions taken from it are too; the work is small, and runs again whole.
  */
 #include "io/tx.h"
 #include "base/fault.h"

@@ -1,6 +1,11 @@
 /*
  * io/tx: one transaction around a piece of work, and what may happen only after it.
  *
+ * Isolation is READ COMMITTED: each statement sees what was committed before it began. What a
+ * decision rests on is locked first (CART_LOCK, ORDERS_LOCK) or guarded in the statement that
+ * writes (CATALOG_STOCK_TAKE). Locks are taken in this sequence everywhere: the idempotency key,
+ * the cart, the order, its payments, stock by product id.
+ *
  * Here, and nowhere else, work is run again: on a serialization failure, a deadlock, or a
  * connection that died before COMMIT was sent. The work must therefore have no effect but on the
  * database; anything else (Redis, files) is registered by after_commit() and idempotent.

@@ -1,9 +1,9 @@
 /*
  * shop/req: what an endpoint sees of a request, and how it answers.
  *
- * A handler gets a request that is matched, authorised, limited and validated, inside a transaction
- * that app.c owns. It returns an error or OK, frees nothing, writes no header and no error text,
- * and may run again whole.
+ * A handler gets a request that is matched, limited, authorised and validated; unless it is a GET,
+ * inside a transaction that io/tx owns. It returns an error or OK, by fail() with words for the
+ * caller; it frees nothing, writes no header, and may run again whole.
  */
 #ifndef SOKO_SHOP_REQ_H
 #define SOKO_SHOP_REQ_H

@@ -32,7 +32,7 @@ BEGIN ATOMIC
     WHERE e.order_id = in_order AND (in_store IS NULL OR e.store_id IS NULL OR e.store_id = in_store);
 END;
 
--- The latest attempt to pay; null before the first.
+-- The attempt that has paid, else the latest; null before the first.
 CREATE OR REPLACE FUNCTION order_payment_json(in_order uuid) RETURNS json
     LANGUAGE sql STABLE
 BEGIN ATOMIC

@@ -27,7 +27,9 @@ extern const struct endpoint orders_cancel;      /* buyer.c */
 extern const struct endpoint orders_seller_list; /* seller.c */
 extern const struct endpoint orders_set_status;  /* seller.c */
 
-/* An order under its lock, with its parts. */
+/* An order under its lock, with its parts. The parts are the money: payments ask for, and refunds
+ * return, sums of them; total_amount is their sum when the order was placed. A discount would have
+ * to be shared out among the parts. */
 struct order {
     struct uuid id;
     enum part_status status;
@@ -35,7 +37,7 @@ struct order {
     const char *payment_status, *currency;
     const char *cancel_reason; /* NULL while it lives */
     int64_t total_amount;
-    bool is_due; /* its time to be paid is over */
+    bool is_due; /* its time to be paid is over; orders_lock() alone looks */
     struct order_part *parts;
     size_t part_count;
 };

@@ -76,6 +76,8 @@ apply(struct ctx *ctx, const struct verdict *v, struct order *o, const struct pa
     enum payment_status from, to;
     bool matches = v->amount == p->amount && strcmp(v->currency, p->currency) == 0;
 
+    if (strcmp(v->provider, p->provider) != 0)
+        return fail(ctx, ERR_VALIDATION, "provider", "this payment is another provider's");
     if (!payment_status_parse(p->status, &from))
         return ERR_INTERNAL;
     if (!payment_moves(from, v->outcome, matches, &to))
