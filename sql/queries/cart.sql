@@ -59,7 +59,8 @@ DELETE FROM cart_items WHERE account_id = $1 AND product_id = $2
 -- name: CART_CLEAR
 DELETE FROM cart_items WHERE account_id = $1
 
--- An empty cart that was never used looks the same as one that was emptied.
+-- An empty cart that was never used looks the same as one that was emptied. A total that a bigint
+-- cannot hold, far above what an order may be, is shown as the most that one can.
 -- name: CART_SHOW
 WITH lines AS (
     SELECT i.product_id, i.quantity, i.added_price, i.added_at, v.name, v."price:money" AS price, v.currency, v.stock,
@@ -72,7 +73,7 @@ SELECT (SELECT coalesce(json_agg(json_build_object(
             'subtotal', money_text(price * quantity, currency), 'image_url', image_url,
             'available', CASE WHEN on_sale THEN stock ELSE 0 END) ORDER BY added_at, product_id), '[]') FROM lines) AS items,
        (SELECT coalesce(sum(quantity), 0) FROM lines)::bigint AS item_count,
-       (SELECT coalesce(sum(price * quantity), 0) FROM lines)::bigint AS "total_amount:money",
+       (SELECT least(coalesce(sum(price * quantity), 0), 9223372036854775807) FROM lines)::bigint AS "total_amount:money",
        coalesce((SELECT min(currency) FROM lines), 'KES') AS currency,
        (SELECT updated_at FROM carts WHERE account_id = $1) AS updated_at
 

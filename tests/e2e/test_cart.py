@@ -114,6 +114,17 @@ def test_unknown_and_hidden_products():
 
 
 @suite.test
+def test_more_than_money_can_say_is_shown_and_not_sold():
+    b = Buyer()
+    for _ in range(10):
+        demand(b.add(product(price='9999999999999.99', stock=999), 999), 200)
+    equal(len(b.show()['items']), 10, 'what it holds')
+    demand(shop.call('POST', '/orders', {'shipping_address': 'x'}, b.token), 400,
+           'VALIDATION_ERROR')
+    demand(b.call('DELETE'), 200)
+
+
+@suite.test
 def test_set_remove_clear():
     b, p, q = Buyer(), product(), product()
     demand(b.add(p, 1), 200)
