@@ -290,4 +290,21 @@ def test_the_log_names_paths_and_no_secrets():
             check(secret[1:] not in f.read(), f'{path} holds a secret')
 
 
+@suite.test
+def test_the_log_is_json_whatever_is_asked():
+    trace = 'log-' + secrets.token_hex(8)
+    for target, agent in (('/%ff%fe', 'a'), ('/\xff\xfe', 'a'), ('/health', '\xff\xc3('),
+                          ('/a%22%5c%0a%01', '"\\')):
+        ask('GET', target, {'X-Request-ID': trace, 'User-Agent': agent})
+
+    def written():
+        lines = [line for line in parsed_log() if line['trace.id'] == trace]
+        return lines if len(lines) == 4 else None
+
+    lines = until(written, 'a line for each request')
+    equal([(line['url.path'], line['user_agent.original']) for line in lines],
+          [('(not ASCII)', 'a'), ('(not ASCII)', 'a'), ('/health', '(not ASCII)'),
+           ('/a"\\\n\x01', '"\\')], 'what it says')
+
+
 suite.main()
