@@ -9,6 +9,8 @@
 #include "app.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "io/cache.h"
+#include "io/pg.h"
 #include "prefork.h"
 #include "routes.h"
 
@@ -155,6 +157,8 @@ main(int argc, char **argv)
     struct options o = parse_options(argc, argv);
     enum log_level level = LOG_INFO;
 
+    config_check_by("DATABASE_URL", pg_url_fault);
+    config_check_by("REDIS_ADDRESS", cache_address_fault);
     if (!config_load(o.config, stderr))
         return EX_CONFIG;
     log_level_parse(conf->log_level, &level);

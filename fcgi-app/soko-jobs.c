@@ -5,6 +5,8 @@
  */
 #include "base/config.h"
 #include "base/log.h"
+#include "io/cache.h"
+#include "io/pg.h"
 #include "jobs.h"
 #include "prefork.h"
 
@@ -79,6 +81,8 @@ main(int argc, char **argv)
         usage(stderr);
         return EX_USAGE;
     }
+    config_check_by("DATABASE_URL", pg_url_fault);
+    config_check_by("REDIS_ADDRESS", cache_address_fault);
     if (!config_load(config, stderr))
         return EX_CONFIG;
     enum log_level level = LOG_INFO;

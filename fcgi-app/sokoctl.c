@@ -7,6 +7,8 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "ctl.h"
+#include "io/cache.h"
+#include "io/pg.h"
 #include "nginx.h"
 #include "openapi.h"
 #include "route_facts.h"
@@ -275,6 +277,8 @@ main(int argc, char **argv)
         usage(stderr);
         return EX_USAGE;
     }
+    config_check_by("DATABASE_URL", pg_url_fault);
+    config_check_by("REDIS_ADDRESS", cache_address_fault);
     if (command->needs_config && !config_load(config, stderr))
         return EX_CONFIG;
     return command->run(&o);

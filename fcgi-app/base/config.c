@@ -22,6 +22,7 @@
 #include <sys/types.h>
 
 #define NAME_SIZE 40
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define VALUE_MOST 8192
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -161,6 +162,8 @@ const struct config *conf;
 
 static struct arena *arena_now, *arena_before;
 
+static config_check *checks[COUNT]; /* a setting; NULL: its row says it all */
+
 static const char *
 env_name(const struct setting *s, char out[NAME_SIZE])
 {
@@ -257,7 +260,7 @@ is_word(const char *words, const char *s)
 
     for (const char *w = words; w != NULL; w = strchr(w, '|')) {
         w += *w == '|';
-        if (strncmp(w, s, len) == 0 && (w[len] == '|' || w[len] == '\0'))
+        if (strcspn(w, "|") == len && memcmp(w, s, len) == 0)
             return true;
     }
     return false;
@@ -316,6 +319,8 @@ read_slot(struct load *l, size_t i, struct config *c)
     }
     why = s->kind == KIND_TEXT ? check_text(l->arena, s, slot->value)
                                : check_number(l->arena, s, slot->value, &n);
+    if (why == NULL && checks[i] != NULL)
+        why = checks[i](slot->value);
     if (why != NULL && s->secret)
         fault(l, name, "%s (%s)", why, slot->source);
     else if (why != NULL)
@@ -353,6 +358,14 @@ unquote(char *s)
     return NULL;
 }
 
+/* Whether it can be told as a name that we do not know. A line that a secret was broken over must
+ * not be quoted: a key in base64 ends with '=', and what follows '?' in a URL has one. */
+static bool
+may_be_name(const char *s, size_t len)
+{
+    return len < NAME_SIZE && strspn(s, LETTERS "0123456789_ \t") >= len;
+}
+
 static void
 read_line(struct load *l, char *line, const char *where)
 {
@@ -360,7 +373,7 @@ read_line(struct load *l, char *line, const char *where)
     if (*line == '\0' || *line == '#' || *line == ';')
         return;
     char *equals = strchr(line, '=');
-    if (equals == NULL) {
+    if (equals == NULL || !may_be_name(line, (size_t)(equals - line))) {
         fault(l, where, "is not NAME=value");
         return;
     }
@@ -462,6 +475,16 @@ check_together(struct load *l, const struct config *c)
         fault(l, "STATEMENT_TIMEOUT", "%s must be less than WORKER_DEADLINE, which is %s",
               number_text(KIND_SPAN, c->statement_timeout.ms, a, sizeof a),
               number_text(KIND_SPAN, c->worker_deadline.ms, b, sizeof b));
+}
+
+void
+config_check_by(const char *name, config_check *check)
+{
+    size_t i = find(name);
+
+    if (i == COUNT)
+        abort();
+    checks[i] = check;
 }
 
 bool

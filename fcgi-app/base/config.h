@@ -72,6 +72,14 @@ extern const struct config *conf;
  * Strings of the settings before these stay valid too, until the next load that succeeds. */
 bool config_load(const char *file, FILE *err);
 
+/* What is wrong with a value, in words that do not quote it, since it may be a secret; NULL if all
+ * is well. */
+typedef const char *config_check(const char *value);
+
+/* Lets `check` look at the setting of that name too, at each load from now on: what an address may
+ * look like is known to the library that will take it. Aborts if there is no such setting. */
+void config_check_by(const char *name, config_check *check);
+
 /* Whether SOKO_ENV is demo. */
 bool config_is_demo(void);
 

@@ -270,6 +270,28 @@ load_script(struct cache *c)
 
 /* ---- public ---- */
 
+const char *
+cache_address_fault(const char *address)
+{
+    const char *at = strrchr(address, '@');
+
+    if (at != NULL)
+        address = at + 1;
+    if (strncmp(address, "unix:", 5) == 0)
+        return address[5] == '/' ? NULL : "must have an absolute path after unix:";
+    const char *colon = strrchr(address, ':');
+    size_t host = colon == NULL ? strlen(address) : (size_t)(colon - address);
+    if (host == 0 || strchr(address, '/') != NULL)
+        return "must be host:port or unix:/path, with password@ before it if it has one";
+    if (colon == NULL)
+        return NULL;
+    size_t digits = strspn(colon + 1, "0123456789");
+    long port =
+        digits == 0 || digits > 5 || colon[1 + digits] != '\0' ? 0 : strtol(colon + 1, NULL, 10);
+    return port >= 1 && port <= 65535 ? NULL
+                                      : "must have a port from 1 to 65535 after its last ':'";
+}
+
 struct cache *
 cache_new(const char *address, int64_t timeout_ms)
 {

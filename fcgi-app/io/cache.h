@@ -18,6 +18,9 @@ struct cache;
 
 enum cache_answer { CACHE_HIT, CACHE_MISS, CACHE_DOWN };
 
+/* What is wrong with an address in itself, quoting nothing of it; NULL if all is well. */
+const char *cache_address_fault(const char *address);
+
 /* `address`: "host:port", "unix:/path", with an optional "password@" before it. Time-out for
  * connect and for each answer. Does not connect yet. Ends with cache_free(). */
 struct cache *cache_new(const char *address, int64_t timeout_ms);

@@ -65,6 +65,10 @@ struct pg_options {
     const struct pg_constraint *constraints; /* ends with a row whose name is NULL; or NULL */
 };
 
+/* What is wrong with a `url` in itself, without asking a server; NULL if all is well. Quotes
+ * nothing of it, unlike libpq. */
+const char *pg_url_fault(const char *url);
+
 /* A handle that is not connected yet. The table must contain TX_BEGIN, TX_COMMIT, TX_ROLLBACK,
  * TX_PLAN_CUSTOM and TX_PLAN_AUTO; aborts if one is missing. `options` and its strings must outlive
  * it. Ends with pg_free(). */

@@ -90,6 +90,19 @@ log_outage(struct pg *pg, const char *why)
     log_event(LOG_ERROR, EVENT("pg.unavailable"), TEXT("error.message", why));
 }
 
+/* libpq's words. What it says of an address that it cannot use quotes it, and may so quote the
+ * password: "invalid percent-encoded token", "could not translate host name". */
+static const char *
+reason(const PGconn *conn)
+{
+    static const char of_server[] = "connection to server";
+    const char *why = PQerrorMessage(conn);
+
+    return strncmp(why, of_server, sizeof of_server - 1) == 0
+               ? why
+               : "no server can be looked for at DATABASE_URL";
+}
+
 void
 pg_close(struct pg *pg)
 {
@@ -328,7 +341,7 @@ try_open(struct pg *pg)
 
     pg->conn = PQconnectdbParams(names, values, 1);
     if (pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK) {
-        log_outage(pg, pg->conn == NULL ? "out of memory" : PQerrorMessage(pg->conn));
+        log_outage(pg, pg->conn == NULL ? "out of memory" : reason(pg->conn));
         return ERR_SERVICE_UNAVAILABLE;
     }
     PQsetNoticeReceiver(pg->conn, notice, NULL);
@@ -351,7 +364,36 @@ control(const struct pg *pg, const char *name)
     pg_die(name, "the table of statements lacks it");
 }
 
+static bool
+are_ports(const char *s)
+{
+    return s == NULL || strspn(s, "0123456789,") == strlen(s);
+}
+
 /* ---- public ---- */
+
+/* A bare word would be taken for the name of a database on this host. */
+const char *
+pg_url_fault(const char *url)
+{
+    bool is_url = strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
+    const char *port = NULL, *fault = NULL;
+
+    if (!is_url && strchr(url, '=') == NULL)
+        return "must be postgresql://user:password@host/database, or key=value pairs";
+    PQconninfoOption *options = PQconninfoParse(url, NULL);
+    if (options == NULL)
+        return is_url ? "is not a well-formed URL: what is special in a password is written %XX"
+                      : "is not made of key=value pairs that PostgreSQL knows";
+    for (const PQconninfoOption *o = options; o->keyword != NULL; o++) {
+        if (strcmp(o->keyword, "port") == 0)
+            port = o->val;
+    }
+    if (!are_ports(port))
+        fault = "has a port that is not a number: a '/' in a password is written %2F";
+    PQconninfoFree(options);
+    return fault;
+}
 
 struct pg *
 pg_new(const struct pg_options *options)

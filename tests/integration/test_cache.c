@@ -39,6 +39,22 @@ key(const char *name)
     return arena_printf(a, "test:%s:%s", run, name);
 }
 
+START_TEST(what_is_no_address_is_refused)
+{
+    static const char *const good[] = {"127.0.0.1:6379",    "redis",
+                                       "[::1]:6379",        "unix:/run/r.sock",
+                                       "p@ss:word@redis:1", "p/w@unix:/r"};
+    static const char *const bad[] = {
+        ":6379",    "redis:", "redis:sesame",    "redis:0",     "redis:65536", "redis:-1",
+        "redis:1 ", "unix:",  "unix:run/r.sock", "redis://h:1", "pass@",       "h:999999"};
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        ck_assert_msg(cache_address_fault(good[i]) == NULL, "%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ck_assert_msg(cache_address_fault(bad[i]) != NULL, "%s", bad[i]);
+}
+END_TEST
+
 /* ---- values ---- */
 
 START_TEST(values_come_back)
@@ -407,6 +423,7 @@ main(void)
     TCase *t = tcase_create("cache");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 20);
+    tcase_add_test(t, what_is_no_address_is_refused);
     tcase_add_test(t, values_come_back);
     tcase_add_test(t, only_new_leaves_what_is_there);
     tcase_add_test(t, values_end);

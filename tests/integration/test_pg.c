@@ -28,6 +28,52 @@ START_TEST(session_is_set_up)
 }
 END_TEST
 
+START_TEST(what_is_no_address_is_refused_unquoted)
+{
+    static const char *const good[] = {"postgresql://soko_app@/soko?host=/run/x",
+                                       "postgres://u:p%2Fw@h1:1,h2:2/soko", "dbname=soko",
+                                       "host=h port=5433 user=u password='a b'"};
+    static const char *const bad[] = {"sesame",
+                                      "postgres//u:sesame@h/soko",
+                                      "postgres//u:ses=ame@h/soko",
+                                      "sesame=1",
+                                      "postgresql://u:sesame%zz@h/soko",
+                                      "postgresql://u:sesame/2@h/soko",
+                                      "host=h password=open sesame user=u",
+                                      "postgresql://[sesame"};
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        ck_assert_msg(pg_url_fault(good[i]) == NULL, "%s: %s", good[i], pg_url_fault(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const char *why = pg_url_fault(bad[i]);
+
+        ck_assert_msg(why != NULL, "%s", bad[i]);
+        ck_assert_ptr_null(strstr(why, "ame"));
+    }
+}
+END_TEST
+
+/* libpq quotes what it cannot use, and that may be the end of a password with an '@' in it. */
+START_TEST(an_outage_quotes_no_address)
+{
+    static const char *const urls[] = {"postgresql://u:open@sesame@nowhere.invalid/x",
+                                       "postgresql://u:p@h/x?sslmode=sesame"};
+
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        struct pg_options o = us.options;
+        int log = log_capture();
+
+        o.url = urls[i];
+        struct pg *pg = pg_new(&o);
+        ck_assert_int_eq(pg_open(pg), ERR_SERVICE_UNAVAILABLE);
+        pg_free(pg);
+        const char *said = log_captured(log);
+        ck_assert_ptr_nonnull(strstr(said, "DATABASE_URL"));
+        ck_assert_ptr_null(strstr(said, "sesame"));
+    }
+}
+END_TEST
+
 START_TEST(unreachable_server_fails_at_once_the_second_time)
 {
     struct pg_options o = us.options;
@@ -307,6 +353,8 @@ main(void)
     tcase_set_timeout(t, 30);
     tcase_add_test(t, opens_and_describes);
     tcase_add_test(t, session_is_set_up);
+    tcase_add_test(t, what_is_no_address_is_refused_unquoted);
+    tcase_add_test(t, an_outage_quotes_no_address);
     tcase_add_test(t, unreachable_server_fails_at_once_the_second_time);
     tcase_add_loop_test(t, bad_statement_stops_the_start, 0,
                         (int)(sizeof bad_stmts / sizeof bad_stmts[0]));

@@ -96,7 +96,11 @@ START_TEST(test_values)
         {"SOKO_ENV", "demo", NULL},
         {"SOKO_ENV", "dem", "SOKO_ENV: must be one of production|demo, not \"dem\" (environment)"},
         {"SOKO_ENV", "", "SOKO_ENV: must be one of production|demo, not \"\" (environment)"},
+        {"SOKO_ENV", "production|demo",
+         "SOKO_ENV: must be one of production|demo, not \"production|demo\" (environment)"},
         {"LOG_LEVEL", "error", NULL},
+        {"LOG_LEVEL", "info|warn",
+         "LOG_LEVEL: must be one of debug|info|warn|error, not \"info|warn\" (environment)"},
         {"LIMIT_PUBLIC", "0", NULL},
         {"LIMIT_PUBLIC", "1000000", NULL},
         {"LIMIT_PUBLIC", "1000001",
@@ -207,6 +211,9 @@ START_TEST(test_lines)
         {"sql_dir=/x\n", NULL, "sql_dir: is not a setting ("},
         {"=x\n", NULL, ": is not a setting ("},
         {"export SQL_DIR=/x\n", NULL, "export SQL_DIR: is not a setting ("},
+        {"TOKEN_KEY=\nc2VzYW1lb3BlbnRoeXNlbGZvcGVudGh5c2VsZm9wZW50aA=\n", NULL,
+         "/soko.conf:2: is not NAME=value"},
+        {"postgresql://u:sesame@h/x?sslmode=require\n", NULL, "/soko.conf:1: is not NAME=value"},
         {"SQL_DIR=\n", NULL, "SQL_DIR: must not be empty"},
     };
 
@@ -303,6 +310,25 @@ START_TEST(test_value)
 }
 END_TEST
 
+static const char *
+no_sesame(const char *value)
+{
+    return strstr(value, "sesame") != NULL ? "opens nothing" : NULL;
+}
+
+START_TEST(test_checks_of_others)
+{
+    config_check_by("DATABASE_URL", no_sesame);
+    ck_assert_msg(load(NULL), "%s", faults);
+    setenv("DATABASE_URL", "dbname=sesame", 1);
+    ck_assert(!load(NULL));
+    ck_assert_str_eq(faults, "DATABASE_URL: opens nothing (environment)\n");
+    setenv("DATABASE_URL", "", 1);
+    ck_assert(!load(NULL));
+    ck_assert_str_eq(faults, "DATABASE_URL: must not be empty (environment)\n");
+}
+END_TEST
+
 START_TEST(test_prints)
 {
     static char help[20000];
@@ -334,6 +360,7 @@ fill(TCase *tcase)
     tcase_add_test(tcase, test_sources);
     tcase_add_test(tcase, test_reload);
     tcase_add_test(tcase, test_value);
+    tcase_add_test(tcase, test_checks_of_others);
     tcase_add_test(tcase, test_prints);
 }
 
