@@ -144,8 +144,8 @@ no_sql_in_c() {
 }
 
 no_long_files() {
-    find fcgi-app sql tests nginx systemd -type f \
-        \( -name '*.c' -o -name '*.h' -o -name '*.py' -o -name '*.sh' -o -name '*.sql' \) \
+    find dev fcgi-app sql tests nginx systemd -type f \
+        \( -name '*.c' -o -name '*.h' -o -name '*.py' -o -name '*.sh' -o -name '*.sql' -o -name dev \) \
         -not -path '*/node_modules/*' -exec wc -l {} + |
         awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }'
 }
