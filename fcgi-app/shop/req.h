@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define REPLY_MAX ((size_t)8 << 20) /* bytes of data in an answer */
+#define REPLY_MAX ((size_t)16 << 20) /* bytes of data in an answer */
 
 /* Of a page of a list. `page` and `per_page` come from the query; app.c fills them. */
 struct paging {

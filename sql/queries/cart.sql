@@ -3,13 +3,15 @@
 INSERT INTO carts (account_id) VALUES ($1)
 ON CONFLICT (account_id) DO UPDATE SET updated_at = now()
 
--- Adds to what the cart holds. $1 account $2 product $3 quantity.
+-- Adds to what the cart holds: at most 100 products, so that an order, and a page of orders, stay of a size
+-- that can be answered. $1 account $2 product $3 quantity.
 -- name: CART_ADD_ITEM
 WITH product AS (
     SELECT id, "price:money" AS price, currency, stock FROM product_view
     WHERE id = $2 AND is_active AND "store_is_active:hidden"
 ), held AS (
-    SELECT coalesce(sum(quantity) FILTER (WHERE product_id = $2), 0) AS quantity
+    SELECT coalesce(sum(quantity) FILTER (WHERE product_id = $2), 0) AS quantity,
+           count(*) FILTER (WHERE product_id <> $2) AS others
     FROM cart_items WHERE account_id = $1
 ), other AS (
     SELECT p.currency FROM cart_items i JOIN products p ON p.id = i.product_id
@@ -18,10 +20,10 @@ WITH product AS (
     SELECT CASE
                WHEN product.id IS NULL THEN 'NOT_FOUND'
                WHEN other.currency <> product.currency THEN 'CONFLICT'
-               WHEN held.quantity + $3::bigint > 999 THEN 'VALIDATION_ERROR'
+               WHEN held.quantity + $3::bigint > 999 OR held.others >= 100 THEN 'VALIDATION_ERROR'
                WHEN held.quantity + $3::bigint > product.stock THEN 'INSUFFICIENT_STOCK'
            END AS outcome,
-           product.id, product.price, product.stock, held.quantity, other.currency
+           product.id, product.price, product.stock, held.quantity, held.others, other.currency
     FROM held LEFT JOIN product ON true LEFT JOIN other ON true
 ), done AS (
     INSERT INTO cart_items (account_id, product_id, quantity, added_price)
@@ -30,10 +32,12 @@ WITH product AS (
     DO UPDATE SET quantity = cart_items.quantity + excluded.quantity, added_price = excluded.added_price
 )
 SELECT outcome,
-       CASE outcome WHEN 'NOT_FOUND' THEN 'product_id' WHEN 'VALIDATION_ERROR' THEN 'quantity' END AS field,
+       CASE WHEN outcome = 'NOT_FOUND' OR (outcome = 'VALIDATION_ERROR' AND others >= 100) THEN 'product_id'
+            WHEN outcome = 'VALIDATION_ERROR' THEN 'quantity' END AS field,
        CASE outcome WHEN 'NOT_FOUND' THEN 'there is no such product on sale'
                     WHEN 'CONFLICT' THEN 'the cart holds goods priced in ' || currency || ', and one cart has one currency'
-                    WHEN 'VALIDATION_ERROR' THEN 'a cart holds at most 999 of one product' END AS message,
+                    WHEN 'VALIDATION_ERROR' THEN CASE WHEN others >= 100 THEN 'a cart holds at most 100 products'
+                                                      ELSE 'a cart holds at most 999 of one product' END END AS message,
        CASE outcome WHEN 'INSUFFICIENT_STOCK' THEN stock END AS available,
        CASE outcome WHEN 'INSUFFICIENT_STOCK' THEN quantity END AS in_cart
 FROM verdict

@@ -190,5 +190,16 @@ def test_sellers_and_admins_have_no_cart():
     demand(shop.call('GET', '/cart', token=as_buyer['access_token']), 200)
 
 
+@suite.test
+def test_100_products_are_the_most():
+    b = Buyer()
+    for _ in range(100):
+        demand(b.add(product(), 1), 200)
+    refused = demand(b.add(product(), 1), 400, 'VALIDATION_ERROR')
+    equal(refused.fields, ['product_id'], 'the field')
+    one = b.holds()[0][0]
+    demand(b.call('POST', '/cart/items', {'product_id': one, 'quantity': 1}), 200)
+
+
 if __name__ == '__main__':
     suite.main()

@@ -65,6 +65,15 @@ def test_the_price_is_that_of_the_moment():
 
 
 @suite.test
+def test_an_address_is_not_empty():
+    b = Buyer()
+    b.fill((product(amount=5), 1))
+    for address in ({}, '', '   '):
+        equal(demand(b.place(shipping_address=address), 400).fields, ['shipping_address'],
+              f'{address!r}')
+
+
+@suite.test
 def test_addresses_are_given_back_as_sent():
     p = product(amount=50)
     for address in (ADDRESS, 'Rue “Ü” 1/2\n<b>', {'street': 'Moi Avenue 12', 'city': 'Nairobi',

@@ -15,6 +15,8 @@
 #include "shop/pricing.h"
 #include "shop/req.h"
 
+#include <string.h>
+
 #define ORDER_NUMBER_LENGTH                                                                        \
     10 /* 50 random bits; at most 12 characters, M-Pesa's AccountReference */
 
@@ -48,6 +50,9 @@ check_place(struct input_errors *errors, const void *body)
 {
     const struct place_in *in = body;
 
+    if (in->shipping_address.text != NULL && strpbrk(in->shipping_address.text, ":") == NULL &&
+        !in->shipping_address.is_string)
+        input_reject(errors, "shipping_address", "must not be empty");
     if (input_refused(errors, "payment_method"))
         return;
     if (in->payment_method == NULL && !config_is_demo())
