@@ -78,7 +78,7 @@ static enum err
 demand_sellable(struct ctx *ctx, const struct cart_line *lines, size_t count)
 {
     if (count == 0)
-        return fail(ctx, ERR_VALIDATION, NULL, "the cart is empty");
+        return fail(ctx, ERR_VALIDATION, "items", "the cart is empty");
     for (size_t i = 0; i < count; i++) {
         if (!lines[i].on_sale)
             return refuse_unsold(ctx, &lines[i]);
@@ -141,7 +141,7 @@ place(struct req *rq)
         quantities[i] = cart[i].quantity;
     }
     if (!pricing_sum(ctx->arena, lines, n, &order))
-        return fail(ctx, ERR_VALIDATION, NULL, "the total is larger than an order may be");
+        return fail(ctx, ERR_VALIDATION, "items", "the total is larger than an order may be");
 
     write_order(ctx, rq->in, id, cart[0].currency, &order);
     pg_queue(ctx, ORDERS_ADD_LINES, ARG_ID(id), ARG_IDS(stores, n), ARG_IDS(products, n),
