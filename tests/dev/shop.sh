@@ -269,17 +269,21 @@ shop_nginx() {
         kill -HUP "$(<"$shop/run/nginx.pid")"
         return
     fi
+    : >"$shop/log/nginx.log" # what it says from here on is about this start
     start nginx nginx -p "$shop/nginx/" -c "$shop/nginx/nginx.conf" \
         -e "$shop/log/nginx-error.log" -g 'daemon off;'
-    wait_for 60 "answer of nginx, nor its end" nginx_settled || die "its log: $shop/log/nginx.log"
-    if dead nginx; then
-        grep -q 'Address already in use' "$shop"/log/nginx*.log ||
+    wait_for 60 "word of nginx" nginx_settled || die "nginx does not start: $shop/log/nginx.log"
+    if nginx_gave_up; then
+        grep -q 'Address already in use' "$shop/log/nginx.log" ||
             die "nginx does not start: $(tail -n 3 "$shop/log/nginx.log")"
         port_taken=yes
+        stop nginx QUIT 5
     fi
 }
 
-nginx_settled() { dead nginx || ask /health; }
+nginx_gave_up() { grep -Eq 'still could not bind|\[emerg\].* in [^ ]+:[0-9]+$' "$shop/log/nginx.log"; }
+
+nginx_settled() { nginx_gave_up || ask /health; }
 
 # ask PATH: the answer of the shop, through nginx and TLS.
 ask() {
