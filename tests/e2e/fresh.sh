@@ -164,10 +164,16 @@ command -v debootstrap >/dev/null || die "debootstrap is missing"
 
 work=$(mktemp -d /var/tmp/soko-fresh-XXXXXX)
 mkdir "$work/log"
+machine=
 say "# logs: $work/log"
 cleanup() {
     local rc=$?
     ((rc == 0)) || say "# fresh.sh ends with status $rc"
+    # PID 1 of a namespace takes all its processes with it.
+    if [[ -n $machine ]]; then
+        kill -KILL "$machine" 2>/dev/null || true
+        wait "$machine" 2>/dev/null || true
+    fi
     # The namespaces took their mounts with them; --one-file-system is a second lock on the door.
     [[ $keep == yes ]] || rm -rf --one-file-system "$work/base" "$work"/root-*
 }
@@ -181,7 +187,10 @@ for user in "${users[@]}"; do
     root=$work/root-$user
     make_root "$user" "$root"
     unshare --mount --pid --fork --kill-child --mount-proc \
-        bash "$repo/tests/e2e/fresh.sh" _inside "$work" "$with_test" "$user" "$root" "$total" || true
+        bash "$repo/tests/e2e/fresh.sh" _inside "$work" "$with_test" "$user" "$root" "$total" &
+    machine=$!
+    wait "$machine" || true
+    machine=
     read -r n f <"$work/$user.result" || die "the run as $user did not end by itself"
     total=$((total + n))
     failed=$((failed + f))
