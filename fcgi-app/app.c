@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "exchange.h"
+#include "route_facts.h"
 #include "shop/constraints.h"
 
 #include <string.h>
@@ -87,6 +88,7 @@ read_head(struct exchange *x)
     x->rq.address = param_or(x, "REMOTE_ADDR", "unknown");
     x->rq.agent = readable(x, param_or(x, "HTTP_USER_AGENT", ""));
     x->rq.reply = text_new(ctx->arena, REPLY_MAX);
+    x->rq.facets = text_new(ctx->arena, REPLY_MAX);
     x->rq.paging.total = -1;
     read_target(x);
 }
@@ -137,13 +139,31 @@ id_name(struct exchange *x, size_t i)
     return "id";
 }
 
+/* Digits, at most nine, the first of them not 0. */
+static bool
+read_number(const char *s, int64_t *out)
+{
+    size_t digits = strspn(s, "0123456789");
+    int64_t n = 0;
+
+    if (digits == 0 || digits > 9 || s[digits] != '\0' || s[0] == '0')
+        return false;
+    for (; *s != '\0'; s++)
+        n = n * 10 + (*s - '0');
+    *out = n;
+    return true;
+}
+
 static enum err
 read_ids(struct exchange *x, const char *const ids[ROUTE_IDS_MAX])
 {
     enum err e = OK;
 
     for (size_t i = 0; i < ROUTE_IDS_MAX && x->route->ids[i] != ID_NONE; i++) {
-        if (!uuid_parse(ids[i], strlen(ids[i]), &x->rq.ids[i]))
+        if (x->route->ids[i] == ID_NUMBER) {
+            if (!read_number(ids[i], &x->rq.numbers[i]))
+                e = fail(&x->rq.ctx, ERR_VALIDATION, id_name(x, i), "must be a number from 1");
+        } else if (!uuid_parse(ids[i], strlen(ids[i]), &x->rq.ids[i]))
             e = fail(&x->rq.ctx, ERR_VALIDATION, id_name(x, i), "must be a UUID");
     }
     return e;
@@ -158,11 +178,37 @@ is_json(const char *type)
     return strncasecmp(type, json, n) == 0 && (type[n] == '\0' || type[n] == ';' || type[n] == ' ');
 }
 
+/* The file of a form. It is all that a form means to us, so from here on it is the body: the
+ * boundary, which clients invent anew for each attempt, must not make two bodies of one file. */
+static enum err
+read_upload(struct exchange *x)
+{
+    struct ctx *ctx = &x->rq.ctx;
+    const char *type = param_or(x, "CONTENT_TYPE", ""), *name = x->rq.endpoint->upload;
+    char boundary[MULTIPART_BOUNDARY_MAX + 1];
+
+    if (!multipart_is_form(type))
+        return fail(ctx, ERR_UNSUPPORTED_MEDIA_TYPE, NULL,
+                    "send Content-Type: multipart/form-data, the file in the field %s", name);
+    if (!multipart_boundary(type, boundary))
+        return fail(ctx, ERR_VALIDATION, NULL, "malformed form: Content-Type has no good boundary");
+    enum err e = multipart_read(ctx->arena, &ctx->problems, boundary, x->body, x->body_len, name,
+                                &x->rq.upload);
+    if (e != OK)
+        return e;
+    if (x->rq.upload.len > (size_t)conf->upload_max_size.bytes)
+        return fail(ctx, ERR_PAYLOAD_TOO_LARGE, name, "may have at most %lld bytes",
+                    (long long)conf->upload_max_size.bytes);
+    x->body = x->rq.upload.data;
+    x->body_len = x->rq.upload.len;
+    return OK;
+}
+
 static enum err
 read_body(struct exchange *x)
 {
     struct ctx *ctx = &x->rq.ctx;
-    size_t max = x->route->body_max > 0 ? x->route->body_max : UNREAD_MAX;
+    size_t max = x->route->body_max > 0 ? route_body_max(x->route) : UNREAD_MAX;
     struct json_object *json;
 
     enum err e = fcgi_body(x->fcgi, ctx->arena, max, &x->body, &x->body_len);
@@ -170,6 +216,8 @@ read_body(struct exchange *x)
         return fail(ctx, e, NULL, "the body may have at most %zu bytes", max);
     if (e == ERR_VALIDATION)
         return fail(ctx, e, NULL, "the body ended early, or has no Content-Length");
+    if (e == OK && x->rq.endpoint->upload != NULL)
+        return read_upload(x);
     if (e != OK || x->rq.endpoint->in == NULL)
         return e;
     if (x->body_len > 0 && !is_json(param_or(x, "CONTENT_TYPE", "")))
@@ -224,6 +272,20 @@ read_key(struct exchange *x)
     return OK;
 }
 
+/* If-Match: "3" (RFC 9110, section 13.1.1). What is no version of ours matches none. */
+static void
+read_if_match(struct exchange *x)
+{
+    const char *header = param_or(x, "HTTP_IF_MATCH", "*");
+    size_t digits = header[0] == '"' ? strspn(header + 1, "0123456789") : 0;
+
+    x->rq.if_match = strcmp(header, "*") == 0 ? -1 : 0;
+    if (digits == 0 || digits > 9 || strcmp(header + 1 + digits, "\"") != 0)
+        return;
+    for (size_t i = 1; i <= digits; i++)
+        x->rq.if_match = x->rq.if_match * 10 + (header[i] - '0');
+}
+
 static enum err
 serve(struct exchange *x, const struct worker *w)
 {
@@ -245,6 +307,7 @@ serve(struct exchange *x, const struct worker *w)
         e = x->route->method == GET ? read_query(x) : read_body(x);
     if (e == OK)
         e = read_key(x);
+    read_if_match(x);
     return e != OK ? e : run(x);
 }
 

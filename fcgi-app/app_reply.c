@@ -22,12 +22,15 @@ write_pagination(struct text *t, const struct paging *p)
 
     text_key(t, "pagination");
     text_putc(t, '{');
-    text_member_int(t, "current_page", p->page);
+    if (p->cursor == NULL)
+        text_member_int(t, "current_page", p->page);
     text_member_int(t, "per_page", p->per_page);
     text_member_int(t, "total_items", p->total);
     text_member_int(t, "total_pages", pages);
     if (p->capped)
         text_member_bool(t, "total_is_capped", true);
+    if (p->next != NULL)
+        text_member(t, "next_cursor", p->next);
     text_putc(t, '}');
 }
 
@@ -42,6 +45,8 @@ write_meta(struct text *t, const struct exchange *x, bool good)
     text_member(t, "timestamp", clock_rfc3339(clock_ms(), now));
     if (good && x->rq.paging.total >= 0)
         write_pagination(t, &x->rq.paging);
+    if (good && x->rq.facets.len > 0)
+        text_member_raw(t, "facets", text_cstr(&x->rq.facets));
     text_putc(t, '}');
 }
 
@@ -89,6 +94,7 @@ write_etag(struct text *head, const struct exchange *x, struct text *etag)
     struct text seen = text_new(x->rq.ctx.arena, REPLY_MAX + 256);
 
     text_add(&seen, x->rq.reply.data, x->rq.reply.len);
+    text_add(&seen, x->rq.facets.data, x->rq.facets.len);
     text_printf(&seen, "|%lld|%lld|%lld", (long long)x->rq.paging.page,
                 (long long)x->rq.paging.per_page, (long long)x->rq.paging.total);
     secret_sha256(seen.data, seen.len, digest);

@@ -17,6 +17,8 @@ forget_answer(struct req *rq)
     text_clear(&rq->reply);
     rq->paging.total = -1;
     rq->paging.capped = false;
+    rq->paging.next = NULL;
+    text_clear(&rq->facets);
 }
 
 static int

@@ -2,21 +2,23 @@
  * ctl: the commands of sokoctl.
  *
  * A command is a row of sokoctl.c: its words, what it takes, a sentence, and a function of its own
- * file (ctl_migrate.c, ctl_user.c, ctl_demo.c; printing of tables in sokoctl.c). Results go to
- * stdout, complaints to stderr. The return value is the exit status.
+ * file (ctl_migrate.c, ctl_user.c, ctl_import.c, ...; printing of tables in sokoctl.c). Results go
+ * to stdout, complaints to stderr. The return value is the exit status.
  */
 #ifndef SOKO_CTL_H
 #define SOKO_CTL_H
 
 #include "io/ctx.h"
 #include "io/pg.h"
+#include "shop/imports/export.h"
 
 #define CTL_FAILED 1
 
 /* The options that commands take, as the command line gave them; NULL or false if not given. */
 struct ctl_options {
     const char *email, *phone, *username, *name, *role, *accounts;
-    bool password_stdin, nginx, json;
+    const char *format, *store, *owner, *refused;
+    bool password_stdin, nginx, json, again;
     int argc; /* what follows the command's words */
     char **argv;
 };
@@ -32,6 +34,24 @@ int ctl_migrate_down(const struct ctl_options *o);
 int ctl_migrate_status(const struct ctl_options *o);
 int ctl_user_create(const struct ctl_options *o);
 int ctl_demo_load(const struct ctl_options *o);
+int ctl_product_import(const struct ctl_options *o);
+int ctl_product_export(const struct ctl_options *o);
+
+/* What an import is to do. */
+struct ctl_import {
+    const char *path;
+    enum import_format format;
+    const char *owner;   /* e-mail of who owns a store that is missing, or NULL */
+    const char *refused; /* file for the report, or NULL */
+    bool again;          /* from the first line, finished or not */
+    bool quiet;          /* nothing is printed but what goes wrong */
+};
+
+/* Imports a file, or goes on with it. The exit status: EX_DATAERR if lines were refused. */
+int ctl_import(struct ctx *ctx, const struct ctl_import *job);
+
+/* Reads --format, or the file's ending. False after complaining. `path` may be NULL. */
+bool ctl_format(const char *format, const char *path, enum import_format *out);
 
 /* The whole of a file, NUL-terminated, in the arena; NULL after complaining. *len may be NULL. */
 char *ctl_read_file(struct arena *a, const char *path, size_t *len);

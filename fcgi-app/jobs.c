@@ -14,8 +14,10 @@
 #include "io/pg.h"
 #include "io/tx.h"
 #include "shop/accounts/sessions.h"
+#include "shop/catalog/products.h"
 #include "shop/constraints.h"
 #include "shop/idempotency.h"
+#include "shop/media.h"
 #include "shop/orders/orders.h"
 #include "shop/payments/payments.h"
 #include "shop/stmt.h"
@@ -34,6 +36,7 @@ static const struct consumer {
     {"payments_refund_part", payments_refund_part},
     {"payments_pay_refund", payments_pay_refund},
     {"sessions_bury", sessions_bury},
+    {"products_reindex", products_reindex},
 };
 #define CONSUMERS (sizeof(consumers) / sizeof(consumers[0]))
 
@@ -43,7 +46,8 @@ struct lane_state {
     struct pg *pg;
     struct cache *cache;
     struct arena *arena; /* of one turn */
-    int64_t swept_ms;    /* when the schedule ran last */
+    struct media_sweep media;
+    int64_t swept_ms; /* when the schedule ran last */
     const volatile sig_atomic_t *stop;
 };
 
@@ -191,16 +195,25 @@ expire_orders(const struct lane_state *l)
     }
 }
 
+static enum err
+media_work(struct ctx *ctx, void *arg)
+{
+    return media_sweep_turn(ctx, arg);
+}
+
 static void
 run_schedule(struct lane_state *l)
 {
     struct ctx ctx = fresh_ctx(l, l->arena, "clock");
 
     expire_orders(l);
+    enum err e = tx_read(&ctx, media_work, &l->media);
+    if (e != OK)
+        log_event(LOG_WARN, EVENT("media.sweep_failed"), TEXT("error.code", err_code(e)));
     if (ctx.now_ms - l->swept_ms < conf->jobs_sweep.ms)
         return;
     l->swept_ms = ctx.now_ms;
-    enum err e = tx_run(&ctx, sweep_work, NULL);
+    e = tx_run(&ctx, sweep_work, NULL);
     if (e != OK)
         log_event(LOG_WARN, EVENT("jobs.sweep_failed"), TEXT("error.code", err_code(e)));
 }
@@ -244,6 +257,7 @@ jobs_serve(enum lane lane, struct slot *slot, const volatile sig_atomic_t *stop)
         if (!more)
             wait_a_turn();
     }
+    media_sweep_end(&l.media);
     arena_free(l.arena);
     cache_free(l.cache);
     pg_free(l.pg);

@@ -23,6 +23,7 @@
 #include "nginx.h"
 
 #include "base/err.h"
+#include "route_facts.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -159,7 +160,8 @@ nginx_print_locations(FILE *out, const struct route *table, size_t count)
             if (!same_path(table[i].path, table[j].path))
                 continue;
             printed = printed || j < i;
-            body_max = table[j].body_max > body_max ? table[j].body_max : body_max;
+            size_t wants = route_body_max(&table[j]);
+            body_max = wants > body_max ? wants : body_max;
             cached = cached || (table[j].method == GET && table[j].cache == CACHE_PUBLIC);
         }
         if (!printed)

@@ -88,6 +88,7 @@ field_format(const struct field *f)
         return "email";
     case FORMAT_SECRET:
         return "password";
+    case FORMAT_TIME: /* a day is accepted too, and "date-time" would deny it */
     case FORMAT_PLAIN:
     case FORMAT_PHONE:
     case FORMAT_USERNAME:
@@ -104,9 +105,10 @@ write_field(struct text *t, const struct field *f)
     static const char *const types[] = {
         [KIND_TEXT] = "string", [KIND_INT] = "integer",    [KIND_BOOL] = "boolean",
         [KIND_ID] = "string",   [KIND_DECIMAL] = "string", [KIND_LIST] = "array",
+        [KIND_WORDS] = "array",
     };
     bool bare = f->kind == KIND_INT || f->kind == KIND_BOOL || f->kind == KIND_LIST ||
-                (f->kind == KIND_JSON && f->eg != NULL && f->eg[0] == '{');
+                f->kind == KIND_WORDS || (f->kind == KIND_JSON && f->eg != NULL && f->eg[0] == '{');
 
     text_putc(t, '{');
     if (f->kind == KIND_JSON)
@@ -119,7 +121,12 @@ write_field(struct text *t, const struct field *f)
         text_member(t, "pattern", "^(0|[1-9][0-9]*)(\\.[0-9]+)?$");
     if (field_format(f) != NULL)
         text_member(t, "format", field_format(f));
-    if (f->one_of != NULL) {
+    if (f->one_of != NULL && f->kind == KIND_WORDS) {
+        text_key(t, "items");
+        text_puts(t, "{\"type\":\"string\",\"enum\":");
+        write_words(t, f->one_of);
+        text_putc(t, '}');
+    } else if (f->one_of != NULL) {
         text_key(t, "enum");
         write_words(t, f->one_of);
     }
@@ -309,13 +316,15 @@ write_common_schemas(struct text *t)
               "\"PageMeta\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
               "\"request_id\":{\"type\":\"string\"},"
               "\"timestamp\":{\"type\":\"string\",\"format\":\"date-time\"},"
-              "\"pagination\":{\"$ref\":\"#/components/schemas/Pagination\"}},"
+              "\"pagination\":{\"$ref\":\"#/components/schemas/Pagination\"},"
+              "\"facets\":{\"$ref\":\"#/components/schemas/Facets\"}},"
               "\"required\":[\"request_id\",\"timestamp\",\"pagination\"]},"
               "\"Pagination\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
               "\"current_page\":{\"type\":\"integer\"},\"per_page\":{\"type\":\"integer\"},"
               "\"total_items\":{\"type\":\"integer\"},\"total_pages\":{\"type\":\"integer\"},"
-              "\"total_is_capped\":{\"type\":\"boolean\"}},"
-              "\"required\":[\"current_page\",\"per_page\",\"total_items\",\"total_pages\"]},"
+              "\"total_is_capped\":{\"type\":\"boolean\"},"
+              "\"next_cursor\":{\"type\":\"string\"}},"
+              "\"required\":[\"per_page\",\"total_items\",\"total_pages\"]},"
               "\"Errors\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
               "\"errors\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"object\","
               "\"additionalProperties\":false,\"properties\":{"
@@ -339,6 +348,8 @@ write_components(struct text *t, const struct route *table, size_t count)
         if (table[i].endpoint->in != NULL && table[i].method != GET)
             write_inputs(t, &printed, table[i].endpoint->in);
         write_outputs(t, &printed, table[i].endpoint->out);
+        if (table[i].endpoint->facets != NULL)
+            write_outputs(t, &printed, table[i].endpoint->facets);
     }
     text_puts(t, "}}");
 }
@@ -370,15 +381,17 @@ write_parameters(struct text *t, const struct route *r)
 {
     text_key(t, "parameters");
     text_putc(t, '[');
+    size_t i = 0;
     for (const char *at = strchr(r->path, ':'); at != NULL; at = strchr(at, ':')) {
         size_t n = strcspn(++at, "/");
         text_comma(t);
         text_puts(t, "{\"in\":\"path\",\"required\":true,\"name\":");
         text_json_n(t, at, n);
-        text_puts(t, ",\"schema\":{\"type\":\"string\",\"format\":\"uuid\"}}");
+        text_puts(t, r->ids[i++] == ID_NUMBER
+                         ? ",\"schema\":{\"type\":\"integer\",\"minimum\":1}}"
+                         : ",\"schema\":{\"type\":\"string\",\"format\":\"uuid\"}}");
     }
-    for (size_t i = 0; r->method == GET && r->endpoint->in != NULL && i < r->endpoint->in->count;
-         i++) {
+    for (i = 0; r->method == GET && r->endpoint->in != NULL && i < r->endpoint->in->count; i++) {
         const struct field *f = &r->endpoint->in->fields[i];
         text_comma(t);
         text_puts(t, "{\"in\":\"query\"");
@@ -448,6 +461,22 @@ write_responses(struct text *t, const struct route *r)
     text_putc(t, '}');
 }
 
+/* A form with one file. */
+static void
+write_form(struct text *t, const char *field)
+{
+    text_key(t, "requestBody");
+    text_puts(t, "{\"required\":true,\"content\":{\"multipart/form-data\":{\"schema\":"
+                 "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
+    text_key(t, field);
+    text_puts(t, "{\"type\":\"string\",\"format\":\"binary\",\"description\":"
+                 "\"A JPEG, PNG or WebP image\"}},\"required\":[");
+    text_json(t, field);
+    text_puts(t, "]},\"encoding\":{");
+    text_key(t, field);
+    text_puts(t, "{\"contentType\":\"image/jpeg, image/png, image/webp\"}}}}}");
+}
+
 static void
 write_operation(struct text *t, const struct route *r)
 {
@@ -474,6 +503,8 @@ write_operation(struct text *t, const struct route *r)
         write_ref(t, ep->in->name);
         text_puts(t, "}}}}");
     }
+    if (ep->upload != NULL)
+        write_form(t, ep->upload);
     write_responses(t, r);
     text_putc(t, '}');
 }

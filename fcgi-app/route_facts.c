@@ -3,6 +3,8 @@
  * be anonymous is never told 401, what takes no body is never too large, and so on.
  */
 #include "route_facts.h"
+#include "base/config.h"
+#include "base/multipart.h"
 #include "base/text.h"
 
 #define LIST_MAX ((size_t)1 << 20)
@@ -43,7 +45,8 @@ write_row(struct text *t, const struct route *r)
     text_member(t, "limit", limits[r->limit]);
     text_member(t, "pool", pool_name(r->pool));
     text_member_bool(t, "cacheable", r->cache == CACHE_PUBLIC);
-    text_member_int(t, "body_max", (int64_t)r->body_max);
+    text_member_int(t, "body_max", (int64_t)route_body_max(r));
+    text_member(t, "upload", r->endpoint->upload);
     text_member_bool(t, "takes_key", route_takes_key(r));
     text_member_int(t, "status", route_status(r));
     text_member(t, "schema", r->endpoint->out->name);
@@ -71,6 +74,15 @@ route_takes_key(const struct route *r)
     return r->method == POST && r->who != ANYONE && !r->endpoint->unkeyed;
 }
 
+size_t
+route_body_max(const struct route *r)
+{
+    if (r->body_max != BODY_UPLOAD)
+        return r->body_max;
+    int64_t file = conf != NULL ? conf->upload_max_size.bytes : config_default("UPLOAD_MAX_SIZE");
+    return (size_t)file + MULTIPART_ENVELOPE_MAX;
+}
+
 int
 route_status(const struct route *r)
 {
@@ -94,7 +106,7 @@ route_errors(const struct route *r)
         add_error(&list, ERR_FORBIDDEN);
     if (takes_body)
         add_error(&list, ERR_PAYLOAD_TOO_LARGE);
-    if (takes_body && r->endpoint->in != NULL)
+    if (takes_body && (r->endpoint->in != NULL || r->endpoint->upload != NULL))
         add_error(&list, ERR_UNSUPPORTED_MEDIA_TYPE);
     if (route_takes_key(r)) {
         add_error(&list, ERR_VALIDATION);

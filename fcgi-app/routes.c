@@ -8,9 +8,14 @@
 #include "routes.h"
 #include "base/log.h"
 #include "shop/accounts/accounts.h"
+#include "shop/accounts/admin.h"
+#include "shop/accounts/own.h"
+#include "shop/addresses.h"
 #include "shop/cart.h"
 #include "shop/catalog/categories.h"
+#include "shop/catalog/images.h"
 #include "shop/catalog/products.h"
+#include "shop/catalog/selling.h"
 #include "shop/orders/orders.h"
 #include "shop/reviews.h"
 #include "shop/status.h"
@@ -39,19 +44,41 @@ const struct route routes[] = {
     {POST,   API "/auth/logout",            SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &accounts_logout},
     {GET,    API "/auth/profile",           SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &accounts_profile},
     {PUT,    API "/auth/profile",           SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &accounts_update_profile},
+    {GET,    API "/auth/sessions",        SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &own_sessions},
+    {DELETE, API "/auth/sessions/:id",    SIGNED_IN, {ID_SESSION},    STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &own_session_end},
+    {PUT,    API "/auth/password",        SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  8 * KIB,  &own_password},
+
+    {POST,   API "/addresses",            SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &addresses_create},
+    {GET,    API "/addresses",            SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &addresses_list},
+    {PUT,    API "/addresses/:id",        SIGNED_IN, {ID_ADDRESS},    STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &addresses_update},
+    {DELETE, API "/addresses/:id",        SIGNED_IN, {ID_ADDRESS},    STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &addresses_delete},
 
     {POST,   API "/stores",                 BUYER,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  64 * KIB, &stores_create},
+    {GET,    API "/stores",               ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_PUBLIC, 0,        &stores_list},
     {GET,    API "/stores/:id",             ANYONE,    {ID_STORE},      STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_PUBLIC, 0,        &stores_show},
+    {PUT,    API "/stores/:id",           SELLER,    {ID_STORE},      STRANGER_403,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  64 * KIB, &stores_update},
+    {POST,   API "/stores/:id/logo",      SELLER,    {ID_STORE},      STRANGER_403,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  BODY_UPLOAD, &stores_set_logo},
+    {PUT,    API "/admin/stores/:id/status", ADMIN,     {ID_STORE},      STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &stores_set_status},
 
     {GET,    API "/categories",             ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_PUBLIC, 0,        &categories_list},
     {POST,   API "/categories",             ADMIN,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &categories_create},
+    {PUT,    API "/categories/:id",       ADMIN,     {ID_CATEGORY},   STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &categories_update},
+    {DELETE, API "/categories/:id",       ADMIN,     {ID_CATEGORY},   STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &categories_delete},
 
     {GET,    API "/products",               ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_PUBLIC, 0,        &products_list},
     {POST,   API "/products",               SELLER,    NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  64 * KIB, &products_create},
     {GET,    API "/products/:id",           ANYONE,    {ID_PRODUCT},    STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_PUBLIC, 0,        &products_show},
+    {PUT,    API "/products/:id",         SELLER,    {ID_PRODUCT},    STRANGER_403,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  64 * KIB, &selling_update},
+    {DELETE, API "/products/:id",         SELLER,    {ID_PRODUCT},    STRANGER_403,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &selling_hide},
+    {POST,   API "/products/:id/image",   SELLER,    {ID_PRODUCT},    STRANGER_403,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  BODY_UPLOAD, &images_add},
+    {DELETE, API "/products/:id/images/:n", SELLER,  {ID_PRODUCT, ID_NUMBER}, STRANGER_403, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER, 0,   &images_remove},
+    {GET,    API "/seller/products",      SELLER,    NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &selling_list},
 
     {GET,    API "/products/:id/reviews",   ANYONE,    {ID_PRODUCT},    STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_PUBLIC, 0,        &reviews_list},
     {POST,   API "/products/:id/reviews",   SIGNED_IN, {ID_PRODUCT},    STRANGER_403,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  32 * KIB, &reviews_create},
+    {GET,    API "/reviews/:id",          ANYONE,    {ID_REVIEW},     STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &reviews_show},
+    {PUT,    API "/reviews/:id",          SIGNED_IN, {ID_REVIEW},     STRANGER_403,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  32 * KIB, &reviews_update},
+    {DELETE, API "/reviews/:id",          SIGNED_IN, {ID_REVIEW},     STRANGER_403,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &reviews_delete},
 
     {GET,    API "/cart",                   BUYER,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &cart_show},
     {DELETE, API "/cart",                   BUYER,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &cart_clear},
@@ -65,6 +92,10 @@ const struct route routes[] = {
     {PUT,    API "/orders/:id/cancel",      BUYER,     {ID_ORDER},      STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &orders_cancel},
     {PUT,    API "/orders/:id/status",      SELLER,    {ID_ORDER},      STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &orders_set_status},
     {GET,    API "/seller/orders",          SELLER,    NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &orders_seller_list},
+    {GET,    API "/admin/orders",         ADMIN,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &orders_admin_list},
+
+    {GET,    API "/admin/users",          ADMIN,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &admin_user_list},
+    {PUT,    API "/admin/users/:id",      ADMIN,     {ID_ACCOUNT},    STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &admin_user_update},
 };
 /* clang-format on */
 const size_t routes_count = sizeof(routes) / sizeof(routes[0]);
@@ -81,7 +112,8 @@ static const char *const whos[] = {
 static const char *const id_kinds[] = {
     [ID_NONE] = "none",         [ID_PRODUCT] = "product", [ID_STORE] = "store",
     [ID_CATEGORY] = "category", [ID_ORDER] = "order",     [ID_REVIEW] = "review",
-    [ID_SESSION] = "session",
+    [ID_SESSION] = "session",   [ID_ADDRESS] = "address", [ID_ACCOUNT] = "account",
+    [ID_NUMBER] = "number",
 };
 static const char *const pools[POOL__COUNT] = {
     [POOL_FAST] = "fast",
@@ -152,6 +184,11 @@ fault_in(const struct route *r)
         return "may be cached, and is not public";
     if ((r->method == POST || r->method == PUT) && ep->in != NULL && r->body_max == 0)
         return "takes input, and no body";
+    if (ep->in != NULL && ep->upload != NULL)
+        return "takes a form and JSON";
+    if ((ep->upload != NULL) != (r->body_max == BODY_UPLOAD) ||
+        (ep->upload != NULL && r->method == GET))
+        return "takes a file in a body of another kind";
     return NULL;
 }
 

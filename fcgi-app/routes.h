@@ -7,6 +7,7 @@
 #include "shop/endpoint.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum method { METHOD_OTHER = 0, GET, HEAD, POST, PUT, DELETE, OPTIONS };
 
@@ -14,8 +15,20 @@ enum method { METHOD_OTHER = 0, GET, HEAD, POST, PUT, DELETE, OPTIONS };
  * SELLER lets administrators in too, who then name the store; BUYER lets buyers in alone. */
 enum who { WHO_NOBODY = 0, ANYONE, SIGNED_IN, BUYER, SELLER, ADMIN };
 
-/* What an id in the path is. The tenancy test makes one of another account's for each kind. */
-enum id_kind { ID_NONE = 0, ID_PRODUCT, ID_STORE, ID_CATEGORY, ID_ORDER, ID_REVIEW, ID_SESSION };
+/* What an id in the path is: a UUID, in req.ids; but ID_NUMBER is a count from 1, in req.numbers.
+ * The tenancy test makes one of another account's for each kind. */
+enum id_kind {
+    ID_NONE = 0,
+    ID_PRODUCT,
+    ID_STORE,
+    ID_CATEGORY,
+    ID_ORDER,
+    ID_REVIEW,
+    ID_SESSION,
+    ID_ADDRESS,
+    ID_ACCOUNT,
+    ID_NUMBER
+};
 
 /* How somebody is refused who has the role, but not the thing: 404 where its existence is private,
  * 403 where it is public. A promise, not a guard: the WHERE of the statement keeps it, and
@@ -33,6 +46,7 @@ enum pool { POOL_FAST = 0, POOL_HASH, POOL_WIRE, POOL__COUNT };
 enum cache_policy { CACHE_NEVER = 0, CACHE_PUBLIC };
 
 #define ROUTE_IDS_MAX 2
+#define BODY_UPLOAD SIZE_MAX
 
 struct route {
     enum method method;
@@ -43,7 +57,7 @@ struct route {
     enum limit_class limit;
     enum pool pool;
     enum cache_policy cache;
-    size_t body_max; /* bytes; 0: takes no body */
+    size_t body_max; /* bytes; 0: takes no body; BODY_UPLOAD: conf->upload_max_size, in a form */
     const struct endpoint *endpoint;
 };
 

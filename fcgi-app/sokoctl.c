@@ -91,6 +91,11 @@ static const struct command {
     {"user", "create",
      "--name NAME --email E|--phone P|--username U [--role buyer|admin] --password-stdin",
      "make an account; its id is printed", true, ctl_user_create},
+    {"product", "import", "FILE [--format csv|jsonl] [--owner EMAIL] [--refused FILE] [--again]",
+     "put goods into stores, from CSV or JSON Lines; interrupted, it goes on where it was", true,
+     ctl_product_import},
+    {"product", "export", "[FILE] [--format csv|jsonl] [--store NAME|ID]",
+     "write all goods, or a store's, as a file that import reads", true, ctl_product_export},
     {"demo", "load", "--accounts FILE", "fill a demo shop; passwords go to FILE", true,
      ctl_demo_load},
     {"openapi", NULL, "", "the OpenAPI document", false, print_openapi},
@@ -122,6 +127,11 @@ enum {
     OPT_NAME,
     OPT_ROLE,
     OPT_ACCOUNTS,
+    OPT_FORMAT,
+    OPT_STORE,
+    OPT_OWNER,
+    OPT_REFUSED,
+    OPT_AGAIN,
     OPT_PASSWORD_STDIN,
     OPT_NGINX,
     OPT_JSON,
@@ -137,6 +147,11 @@ static const struct option long_options[] = {
     {"name", required_argument, NULL, OPT_NAME},
     {"role", required_argument, NULL, OPT_ROLE},
     {"accounts", required_argument, NULL, OPT_ACCOUNTS},
+    {"format", required_argument, NULL, OPT_FORMAT},
+    {"store", required_argument, NULL, OPT_STORE},
+    {"owner", required_argument, NULL, OPT_OWNER},
+    {"refused", required_argument, NULL, OPT_REFUSED},
+    {"again", no_argument, NULL, OPT_AGAIN},
     {"password-stdin", no_argument, NULL, OPT_PASSWORD_STDIN},
     {"nginx", no_argument, NULL, OPT_NGINX},
     {"json", no_argument, NULL, OPT_JSON},
@@ -169,6 +184,21 @@ take_option(int c, struct ctl_options *o, const char **config)
         break;
     case OPT_ACCOUNTS:
         o->accounts = optarg;
+        break;
+    case OPT_FORMAT:
+        o->format = optarg;
+        break;
+    case OPT_STORE:
+        o->store = optarg;
+        break;
+    case OPT_OWNER:
+        o->owner = optarg;
+        break;
+    case OPT_REFUSED:
+        o->refused = optarg;
+        break;
+    case OPT_AGAIN:
+        o->again = true;
         break;
     case OPT_PASSWORD_STDIN:
         o->password_stdin = true;
@@ -210,6 +240,8 @@ find_command(int argc, char **argv, struct ctl_options *o)
     return NULL;
 }
 
+static struct ctx *opened; /* what main closes */
+
 struct ctx *
 ctl_open(void)
 {
@@ -230,7 +262,19 @@ ctl_open(void)
     ctx->pg = pg_new(&options);
     ctx->now_ms = clock_ms();
     ctx->trace_id = "sokoctl";
+    opened = ctx;
     return ctx;
+}
+
+static void
+ctl_close(void)
+{
+    struct arena *a = opened != NULL ? opened->arena : NULL;
+
+    if (opened != NULL)
+        pg_free(opened->pg);
+    opened = NULL;
+    arena_free(a); /* the context lies in it */
 }
 
 void
@@ -279,7 +323,9 @@ main(int argc, char **argv)
     }
     config_check_by("DATABASE_URL", pg_url_fault);
     config_check_by("REDIS_ADDRESS", cache_address_fault);
-    if (command->needs_config && !config_load(config, stderr))
+    if ((command->needs_config || config != NULL) && !config_load(config, stderr))
         return EX_CONFIG;
-    return command->run(&o);
+    int status = command->run(&o);
+    ctl_close();
+    return status;
 }

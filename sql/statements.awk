@@ -68,7 +68,7 @@ END {
         print "#include \"shop/stmt.h\"\n\nconst struct pg_stmt stmts[STMT__COUNT] = {"
         for (i = 1; i <= count; i++) {
             text = bodies[i]
-            gsub(/\\/, "\\\\", text); gsub(/"/, "\\\"", text)
+            gsub(/\\/, "\\\\\\\\", text); gsub(/"/, "\\\"", text)
             gsub(/\n/, "\\n\"\n     \"", text)
             printf "    [%s] = {\"%s\",\n     \"%s\",\n     %d, %s},\n", names[i], names[i], text, counts[i], customs[i]
         }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define MS_A_DAY INT64_C(86400000)
@@ -93,4 +94,50 @@ clock_rfc3339_ms(int64_t ms, char out[CLOCK_RFC3339_MS_SIZE])
 
     *put(end, ms, 3, 'Z') = '\0';
     return out;
+}
+
+/* The number that `len` digits at `s` are; -1 if they are no digits. */
+static int64_t
+digits(const char *s, size_t len)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (s[i] < '0' || s[i] > '9')
+            return -1;
+        n = n * 10 + (s[i] - '0');
+    }
+    return n;
+}
+
+bool
+clock_parse(const char *s, int64_t *ms)
+{
+    static const char form[] = "0000-00-00T00:00:00Z";
+    char back[CLOCK_RFC3339_SIZE], whole[CLOCK_RFC3339_SIZE];
+    size_t len = strlen(s);
+
+    if (len != 10 && len != sizeof(form) - 1)
+        return false;
+    memcpy(whole, form, sizeof(form));
+    memcpy(whole, s, len);
+    for (size_t i = 0; i < sizeof(form) - 1; i++) {
+        bool digit = whole[i] >= '0' && whole[i] <= '9';
+        if (form[i] == '0' ? !digit : whole[i] != form[i])
+            return false;
+    }
+    int64_t year = digits(whole, 4), month = digits(whole + 5, 2), day = digits(whole + 8, 2);
+    if (month < 1 || month > 12 || day < 1)
+        return false;
+    /* The year begins in March, so that a leap day is its last. */
+    int64_t y = month <= 2 ? year - 1 : year, era = (y + 400) / 400 - 1, yoe = y - era * 400;
+    int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    int64_t days = era * DAYS_AN_ERA + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+    int64_t t = days * MS_A_DAY + digits(whole + 11, 2) * 3600000 + digits(whole + 14, 2) * 60000 +
+                digits(whole + 17, 2) * 1000;
+    /* What is no day, hour or minute comes back as another. */
+    if (strcmp(clock_rfc3339(t, back), whole) != 0)
+        return false;
+    *ms = t;
+    return true;
 }

@@ -5,6 +5,7 @@
 #ifndef SOKO_BASE_CLOCK_H
 #define SOKO_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Now, UTC, in milliseconds. */
@@ -21,5 +22,10 @@ const char *clock_rfc3339(int64_t ms, char out[CLOCK_RFC3339_SIZE]);
 /* "2026-02-20T10:00:00.123Z" for logs. */
 #define CLOCK_RFC3339_MS_SIZE 25
 const char *clock_rfc3339_ms(int64_t ms, char out[CLOCK_RFC3339_MS_SIZE]);
+
+/* Reads "2026-02-20T10:00:00Z" (RFC 3339 in UTC, whole seconds) or a day, "2026-02-20", which is
+ * its first instant. False, with *ms alone, for anything else, and for days that no calendar has.
+ */
+bool clock_parse(const char *s, int64_t *ms);
 
 #endif

@@ -11,6 +11,7 @@
  * format such as TOML (systemd, Docker and shells all speak NAME=value).
  */
 #include "base/config.h"
+#include "base/config_table.h"
 
 #include "base/json.h"
 
@@ -24,27 +25,6 @@
 #define NAME_SIZE 40
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define VALUE_MOST 8192
-#define SECOND INT64_C(1000)
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
-
-#ifndef SOKO_SQL_DIR
-#define SOKO_SQL_DIR "/usr/share/soko/sql"
-#endif
-
-enum kind { KIND_TEXT, KIND_INT, KIND_SPAN, KIND_SIZE };
-
-struct setting {
-    const char *member;
-    enum kind kind;
-    size_t at;
-    const char *def;  /* NULL: must be given */
-    int64_t min, max; /* characters, the number, milliseconds or bytes */
-    const char *one_of;
-    bool secret;
-    const char *doc;
-};
 
 /* Where a value came from, and its text. */
 struct slot {
@@ -64,95 +44,6 @@ struct unit {
     int64_t worth;
 };
 
-#define ROW(member_, def_, min_, max_, ...)                                                          \
-    {                                                                                                \
-        .member = #member_, .at = offsetof(struct config, member_),                                \
-        .kind = _Generic(((struct config *)0)->member_,                                            \
-                         const char *: KIND_TEXT,                                                  \
-                         int64_t: KIND_INT,                                                        \
-                         struct span: KIND_SPAN,                                                   \
-                         struct size: KIND_SIZE),                                                  \
-        .def = (def_), .min = (min_), .max = (max_), __VA_ARGS__ \
-    }
-
-/* clang-format off */
-static const struct setting settings[] = {
-    ROW(soko_env, "production", 0, 16, .one_of = "production|demo",
-        .doc = "demo offers simulated payments and prints what a shop must keep to itself"),
-    ROW(log_level, "info", 0, 16, .one_of = "debug|info|warn|error",
-        .doc = "the least level that is logged"),
-    ROW(database_url, NULL, 1, 4096, .secret = true,
-        .doc = "PostgreSQL, as postgresql://user:password@host/soko or key=value pairs"),
-    ROW(database_connect_timeout, "5s", 1, 5 * MINUTE,
-        .doc = "how long a connection to PostgreSQL may take to open"),
-    ROW(statement_timeout, "5s", 1, HOUR,
-        .doc = "how long one SQL statement may run; must be less than WORKER_DEADLINE"),
-    ROW(redis_address, "127.0.0.1:6379", 1, 1024, .secret = true,
-        .doc = "Redis, as host:port or unix:/path, with password@ before it if it has one"),
-    ROW(redis_timeout, "200ms", 1, MINUTE,
-        .doc = "how long Redis may take to connect, or to answer, before we go on without it"),
-    ROW(token_key, NULL, 32, 1024, .secret = true,
-        .doc = "signs access tokens: whoever knows it is everybody; by openssl rand -hex 32"),
-    ROW(access_token_ttl, "15min", 1, DAY,
-        .doc = "life of an access token"),
-    ROW(refresh_token_ttl, "7d", 1, 365 * DAY,
-        .doc = "life of a refresh token; a session unused for so long is over"),
-    ROW(refresh_grace, "30s", 0, HOUR,
-        .doc = "how long a rotated refresh token may come again without ending the session"),
-    ROW(password_min_length, "8", 1, 128,
-        .doc = "least characters of a new password"),
-    ROW(password_cost, "5", 1, 11,
-        .doc = "cost of yescrypt; each step doubles memory and time of a sign-in"),
-    ROW(limit_public, "60", 0, 1000000,
-        .doc = "requests a minute and address without sign-in; 0 is no limit"),
-    ROW(limit_signed_in, "120", 0, 1000000,
-        .doc = "requests a minute and account; 0 is no limit"),
-    ROW(limit_login, "10", 0, 1000000,
-        .doc = "sign-ins and registrations together a minute and address; 0 is no limit"),
-    ROW(idempotency_ttl, "24h", 1, 365 * DAY,
-        .doc = "how long an answer is kept under its Idempotency-Key"),
-    ROW(order_payment_ttl, "30min", 1, 365 * DAY,
-        .doc = "how long an order waits for its payment before it expires"),
-    ROW(workers_fast, "0", 0, 4096,
-        .doc = "workers for what needs PostgreSQL and Redis only; 0 is four a core"),
-    ROW(workers_hash, "0", 0, 4096,
-        .doc = "workers for what hashes passwords; 0 is one a core"),
-    ROW(workers_wire, "16", 1, 4096,
-        .doc = "workers for what calls a provider"),
-    ROW(worker_max_requests, "100000", 0, 1000000000,
-        .doc = "requests after which a worker is replaced; 0 is never"),
-    ROW(worker_deadline, "10s", 1, HOUR,
-        .doc = "a worker that spends longer on one request is killed"),
-    ROW(queue_limit, "1s", 1, HOUR,
-        .doc = "a request that waited longer for a worker is answered 503 at once"),
-    ROW(stop_timeout, "30s", 1, HOUR,
-        .doc = "how long workers may finish their request when the service stops"),
-    ROW(jobs_poll, "100ms", 1, HOUR,
-        .doc = "pause between looks at an empty outbox"),
-    ROW(jobs_lease, "60s", 1, DAY,
-        .doc = "a job whose worker died is taken over after this"),
-    ROW(jobs_backoff, "1s", 1, DAY,
-        .doc = "pause before the first retry of a job, doubled for each further one"),
-    ROW(jobs_backoff_max, "1h", 1, 30 * DAY,
-        .doc = "longest pause between retries of a job"),
-    ROW(jobs_max_attempts, "12", 1, 1000,
-        .doc = "attempts after which a job is set aside for a person to look at"),
-    ROW(jobs_batch, "16", 1, 1000,
-        .doc = "jobs claimed at once"),
-    ROW(jobs_sweep, "1min", 1, 1 * DAY,
-        .doc = "pause between removals of expired sessions and idempotency keys"),
-    ROW(sql_dir, SOKO_SQL_DIR, 1, 4096,
-        .doc = "folder of the schema's migrations and functions"),
-    ROW(fault_dir, "", 0, 4096,
-        .doc = "for tests: folder whose files make a process die (see base/fault.h)"),
-};
-/* clang-format on */
-
-#define COUNT (sizeof settings / sizeof settings[0])
-
-_Static_assert(COUNT * sizeof(int64_t) == sizeof(struct config) || sizeof(char *) != 8,
-               "a row a member");
-
 static const struct unit span_units[] = {{"d", DAY},    {"h", HOUR}, {"min", MINUTE},
                                          {"s", SECOND}, {"ms", 1},   {NULL, 0}};
 static const struct unit size_units[] = {{"M", 1024 * 1024}, {"K", 1024}, {"", 1}, {NULL, 0}};
@@ -162,7 +53,7 @@ const struct config *conf;
 
 static struct arena *arena_now, *arena_before;
 
-static config_check *checks[COUNT]; /* a setting; NULL: its row says it all */
+static config_check *checks[SETTINGS]; /* a setting; NULL: its row says it all */
 
 static const char *
 env_name(const struct setting *s, char out[NAME_SIZE])
@@ -178,14 +69,14 @@ env_name(const struct setting *s, char out[NAME_SIZE])
     return out;
 }
 
-/* The row of a variable, or COUNT. */
+/* The row of a variable, or SETTINGS. */
 static size_t
 find(const char *name)
 {
     char own[NAME_SIZE];
     size_t i = 0;
 
-    while (i < COUNT && strcmp(env_name(&settings[i], own), name) != 0)
+    while (i < SETTINGS && strcmp(env_name(&settings[i], own), name) != 0)
         i++;
     return i;
 }
@@ -208,14 +99,14 @@ fault(struct load *l, const char *name, const char *fmt, ...)
 }
 
 static const struct unit *
-units_of(enum kind kind)
+units_of(enum setting_kind kind)
 {
-    return kind == KIND_SPAN ? span_units : kind == KIND_SIZE ? size_units : plain_units;
+    return kind == SETTING_SPAN ? span_units : kind == SETTING_SIZE ? size_units : plain_units;
 }
 
 /* Prints a number with the largest unit that divides it. */
 static const char *
-number_text(enum kind kind, int64_t n, char *buf, size_t size)
+number_text(enum setting_kind kind, int64_t n, char *buf, size_t size)
 {
     const struct unit *u = units_of(kind);
 
@@ -227,23 +118,23 @@ number_text(enum kind kind, int64_t n, char *buf, size_t size)
 
 /* Reads "15min". NULL if all is well, else what is wrong. */
 static const char *
-number(enum kind kind, const char *s, int64_t *out)
+number(enum setting_kind kind, const char *s, int64_t *out)
 {
     const struct unit *u = units_of(kind);
     size_t digits = strspn(s, "0123456789");
     int64_t n = 0;
 
     if (digits == 0)
-        return kind == KIND_SPAN ? "must be a number with a unit, such as 250ms, 30s, 15min, 7d"
-                                 : "must be a whole number";
-    if (kind == KIND_SPAN && s[digits] == '\0')
+        return kind == SETTING_SPAN ? "must be a number with a unit, such as 250ms, 30s, 15min, 7d"
+                                    : "must be a whole number";
+    if (kind == SETTING_SPAN && s[digits] == '\0')
         return "needs a unit: ms, s, min, h or d";
     while (u->name != NULL && strcmp(u->name, s + digits) != 0)
         u++;
     if (u->name == NULL)
-        return kind == KIND_SPAN   ? "has an unknown unit: use ms, s, min, h or d"
-               : kind == KIND_SIZE ? "has an unknown unit: use K or M"
-                                   : "must be a whole number";
+        return kind == SETTING_SPAN   ? "has an unknown unit: use ms, s, min, h or d"
+               : kind == SETTING_SIZE ? "has an unknown unit: use K or M"
+                                      : "must be a whole number";
     for (size_t i = 0; i < digits; i++) {
         if (n > (INT64_MAX / u->worth - 9) / 10)
             return "is too large";
@@ -317,15 +208,15 @@ read_slot(struct load *l, size_t i, struct config *c)
               s->secret ? ", or as a credential" : "");
         return;
     }
-    why = s->kind == KIND_TEXT ? check_text(l->arena, s, slot->value)
-                               : check_number(l->arena, s, slot->value, &n);
+    why = s->kind == SETTING_TEXT ? check_text(l->arena, s, slot->value)
+                                  : check_number(l->arena, s, slot->value, &n);
     if (why == NULL && checks[i] != NULL)
         why = checks[i](slot->value);
     if (why != NULL && s->secret)
         fault(l, name, "%s (%s)", why, slot->source);
     else if (why != NULL)
         fault(l, name, "%s, not \"%.100s\" (%s)", why, slot->value, slot->source);
-    else if (s->kind == KIND_TEXT)
+    else if (s->kind == SETTING_TEXT)
         memcpy(to, &slot->value, sizeof slot->value);
     else /* struct span and struct size hold one int64_t each */
         memcpy(to, &n, sizeof n);
@@ -384,7 +275,7 @@ read_line(struct load *l, char *line, const char *where)
     size_t i = find(line);
     char *value = equals + 1 + strspn(equals + 1, " \t");
     const char *why = unquote(value);
-    if (i == COUNT)
+    if (i == SETTINGS)
         fault(l, line, "is not a setting (%s)", where);
     else if (why != NULL)
         fault(l, line, "%s (%s)", why, where);
@@ -452,11 +343,11 @@ fill_slots(struct load *l, const char *file)
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
     char name[NAME_SIZE];
 
-    for (size_t i = 0; i < COUNT; i++)
+    for (size_t i = 0; i < SETTINGS; i++)
         l->slots[i] = (struct slot){settings[i].def, "default"};
     if (file != NULL)
         read_file(l, file);
-    for (size_t i = 0; i < COUNT; i++) {
+    for (size_t i = 0; i < SETTINGS; i++) {
         if (settings[i].secret && credentials != NULL && credentials[0] != '\0')
             read_credential(l, i, credentials);
         const char *value = getenv(env_name(&settings[i], name));
@@ -473,8 +364,10 @@ check_together(struct load *l, const struct config *c)
 
     if (c->statement_timeout.ms >= c->worker_deadline.ms)
         fault(l, "STATEMENT_TIMEOUT", "%s must be less than WORKER_DEADLINE, which is %s",
-              number_text(KIND_SPAN, c->statement_timeout.ms, a, sizeof a),
-              number_text(KIND_SPAN, c->worker_deadline.ms, b, sizeof b));
+              number_text(SETTING_SPAN, c->statement_timeout.ms, a, sizeof a),
+              number_text(SETTING_SPAN, c->worker_deadline.ms, b, sizeof b));
+    if (c->media_dir[0] != '/')
+        fault(l, "MEDIA_DIR", "must be an absolute path, not \"%.100s\"", c->media_dir);
 }
 
 void
@@ -482,7 +375,7 @@ config_check_by(const char *name, config_check *check)
 {
     size_t i = find(name);
 
-    if (i == COUNT)
+    if (i == SETTINGS)
         abort();
     checks[i] = check;
 }
@@ -493,9 +386,9 @@ config_load(const char *file, FILE *err)
     struct load l = {.arena = arena_new(), .err = err};
     struct config *c = arena_alloc(l.arena, sizeof *c);
 
-    l.slots = arena_array(l.arena, COUNT, sizeof *l.slots);
+    l.slots = arena_array(l.arena, SETTINGS, sizeof *l.slots);
     fill_slots(&l, file);
-    for (size_t i = 0; i < COUNT; i++)
+    for (size_t i = 0; i < SETTINGS; i++)
         read_slot(&l, i, c);
     if (!l.failed)
         check_together(&l, c);
@@ -523,15 +416,27 @@ config_value(const char *name, char *buf, size_t size)
     const char *text;
     int64_t n;
 
-    if (conf == NULL || i == COUNT || settings[i].secret)
+    if (conf == NULL || i == SETTINGS || settings[i].secret)
         return NULL;
     const char *from = (const char *)conf + settings[i].at;
-    if (settings[i].kind == KIND_TEXT) {
+    if (settings[i].kind == SETTING_TEXT) {
         memcpy(&text, from, sizeof text);
         return text;
     }
     memcpy(&n, from, sizeof n);
     return number_text(settings[i].kind, n, buf, size);
+}
+
+int64_t
+config_default(const char *name)
+{
+    size_t i = find(name);
+    int64_t n = 0;
+
+    if (i == SETTINGS || settings[i].def == NULL || settings[i].kind == SETTING_TEXT ||
+        number(settings[i].kind, settings[i].def, &n) != NULL)
+        abort();
+    return n;
 }
 
 /* "30s to 1h", or "one of a, b", or "" for text: what a value may be. */
@@ -545,7 +450,7 @@ print_range(const struct setting *s, FILE *out)
         for (const char *c = s->one_of; *c != '\0'; c++)
             fputs(*c == '|' ? ", " : (const char[]){*c, '\0'}, out);
         fputc(')', out);
-    } else if (s->kind != KIND_TEXT) {
+    } else if (s->kind != SETTING_TEXT) {
         fprintf(out, " (%s to %s)", number_text(s->kind, s->min, low, sizeof low),
                 number_text(s->kind, s->max, high, sizeof high));
     } else if (s->min > 1) {
@@ -563,7 +468,7 @@ config_help(FILE *out)
         "files of that name in $CREDENTIALS_DIRECTORY, then from the environment. Spans need a\n"
         "unit: 250ms, 30s, 15min, 24h, 7d.\n\n",
         out);
-    for (size_t i = 0; i < COUNT; i++) {
+    for (size_t i = 0; i < SETTINGS; i++) {
         const struct setting *s = &settings[i];
 
         fprintf(out, "  %s%s, ", env_name(s, name), s->secret ? " *" : "");
@@ -584,7 +489,7 @@ config_example(FILE *out)
     fputs("# Settings of Soko. The environment overrides what stands here, and so do credentials\n"
           "# (systemd's LoadCredential=) for secrets. Spans need a unit: 250ms, 30s, 15min, 7d.\n",
           out);
-    for (size_t i = 0; i < COUNT; i++) {
+    for (size_t i = 0; i < SETTINGS; i++) {
         const struct setting *s = &settings[i];
 
         fprintf(out, "\n# %s", s->doc);

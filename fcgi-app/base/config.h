@@ -59,6 +59,10 @@ struct config {
     int64_t jobs_max_attempts;
     int64_t jobs_batch;
     struct span jobs_sweep;
+    const char *media_dir;
+    struct size upload_max_size;
+    struct span media_sweep;
+    struct span media_grace;
     const char *sql_dir;
     const char *fault_dir;
 };
@@ -89,6 +93,10 @@ bool config_is_demo(void);
  * the settings; numbers are printed into `buf`, for which CONFIG_VALUE_SIZE suffices. */
 #define CONFIG_VALUE_SIZE 24
 const char *config_value(const char *name, char *buf, size_t size);
+
+/* The default of a variable that is a number, a span or a size, in milliseconds or bytes: for what
+ * is printed before any configuration is loaded. Aborts if there is no such variable. */
+int64_t config_default(const char *name);
 
 /* Prints the table for people: name, default, sentence. `soko-api --help` is this. */
 void config_help(FILE *out);

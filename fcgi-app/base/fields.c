@@ -300,6 +300,17 @@ read_pair(struct reading *r, const char *s, size_t len, uint64_t *seen, void *in
     *seen |= bit;
 }
 
+/* Aborts if the table has what no text can say. */
+static void
+only_texts(const struct input *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->fields[i].kind == KIND_JSON || table->fields[i].kind == KIND_LIST ||
+            table->fields[i].kind == KIND_WORDS)
+            abort();
+    }
+}
+
 bool
 input_sent(const struct input *table, const void *in, const char *name)
 {
@@ -359,10 +370,7 @@ input_from_query(struct arena *a, struct problems *list, const struct input *tab
     void *in = arena_alloc(a, table->size);
     uint64_t seen = 0;
 
-    for (size_t i = 0; i < table->count; i++) {
-        if (table->fields[i].kind == KIND_JSON || table->fields[i].kind == KIND_LIST)
-            abort();
-    }
+    only_texts(table);
     for (const char *s = query == NULL ? "" : query; *s != '\0';) {
         size_t len = strcspn(s, "&");
 
@@ -374,6 +382,37 @@ input_from_query(struct arena *a, struct problems *list, const struct input *tab
     report(&r, &found, in);
     if (unknown.first != NULL)
         join(&found, &unknown);
+    if (found.first != NULL) {
+        join(list, &found);
+        return ERR_VALIDATION;
+    }
+    *out = in;
+    return OK;
+}
+
+enum err
+input_from_texts(struct arena *a, struct problems *list, const struct input *table,
+                 const struct input_text *texts, size_t count, void **out)
+{
+    struct problems found = {0};
+    size_t left = FIELDS_MOST;
+    struct reading r = {.errors = errors_new(a, table), .prefix = "", .left = &left};
+    void *in = arena_alloc(a, table->size);
+
+    only_texts(table);
+    for (size_t k = 0; k < count; k++) {
+        const struct input_text *t = &texts[k];
+        struct raw raw = {.type = RAW_STRING, .s = t->s, .len = t->len};
+        size_t i = find_or_abort(table, t->name);
+
+        if (memchr(t->s, '\0', t->len) != NULL)
+            kinds_refuse(r.errors, i, "contains a control character");
+        else if (!utf8_valid(t->s, t->len))
+            kinds_refuse(r.errors, i, "is not valid UTF-8");
+        else if (t->len != 0)
+            read_field(&r, i, &raw, in);
+    }
+    report(&r, &found, in);
     if (found.first != NULL) {
         join(list, &found);
         return ERR_VALIDATION;

@@ -39,6 +39,11 @@ struct list_value {
     size_t count;
 };
 
+/* Some of the words of `field.one_of`, from a JSON list of strings: bit i is the i-th word. */
+struct word_set {
+    uint64_t bits;
+};
+
 enum field_kind {
     KIND_NONE = 0,
     KIND_TEXT,    /* const char * */
@@ -47,6 +52,7 @@ enum field_kind {
     KIND_ID,      /* struct uuid */
     KIND_DECIMAL, /* struct decimal: a string or a number in JSON */
     KIND_JSON,    /* struct json_value: a string or an object */
+    KIND_WORDS,   /* struct word_set: a list of words, each of one_of, none twice */
     KIND_LIST     /* struct list_value */
 };
 
@@ -57,6 +63,7 @@ enum field_format {
     FORMAT_PHONE,    /* made canonical by phone_normalise */
     FORMAT_USERNAME, /* 3-32 of a-z 0-9 . _ -, begins with a letter; made lower case */
     FORMAT_CURRENCY, /* one that money_scale knows */
+    FORMAT_TIME,     /* what clock_parse reads */
     FORMAT_SECRET    /* a password: never trimmed, never an example, never logged */
 };
 
@@ -87,6 +94,7 @@ struct field {
         struct uuid: KIND_ID,                                                                      \
         struct decimal: KIND_DECIMAL,                                                              \
         struct json_value: KIND_JSON,                                                              \
+        struct word_set: KIND_WORDS,                                                              \
         struct list_value: KIND_LIST)
 
 #define FIELD(type, member, ...)                                                                   \
@@ -137,5 +145,16 @@ enum err input_from_json(struct arena *a, struct problems *list, const struct in
  * KIND_LIST: a query cannot say them. */
 enum err input_from_query(struct arena *a, struct problems *list, const struct input *table,
                           const char *query, void **out);
+
+/* A text by the name of its field, as a column of a CSV file has it. */
+struct input_text {
+    const char *name, *s; /* `s` is followed by a NUL; it may hold others */
+    size_t len;
+};
+
+/* The same from such texts, which are read as a query's values are: an empty one counts as not
+ * sent. What is no UTF-8 is refused. Aborts if the table has no field of a name. */
+enum err input_from_texts(struct arena *a, struct problems *list, const struct input *table,
+                          const struct input_text *texts, size_t count, void **out);
 
 #endif

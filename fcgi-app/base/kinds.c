@@ -8,6 +8,8 @@
  */
 #include "base/kinds.h"
 
+#include "base/clock.h"
+
 #include "base/json.h"
 #include "base/phone.h"
 
@@ -25,20 +27,21 @@
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
 
-/* Whether `s` is one of the words of "a|b|c". */
-static bool
-is_word(const char *words, const char *s)
+/* Which of the words of "a|b|c" `s` is, from 0; -1 if it is none. */
+static int
+word_index(const char *words, const char *s)
 {
     size_t len = strlen(s);
+    int i = 0;
 
-    for (const char *w = words;; w++) {
+    for (const char *w = words;; w++, i++) {
         size_t n = strcspn(w, "|");
 
         if (n == len && memcmp(w, s, n) == 0)
-            return true;
+            return i;
         w += n;
         if (*w == '\0')
-            return false;
+            return -1;
     }
 }
 
@@ -136,6 +139,11 @@ apply_format(struct input_errors *errors, size_t i, char *s)
             return s;
         kinds_refuse(errors, i, "is not a currency that is accepted here");
         return NULL;
+    case FORMAT_TIME:
+        if (clock_parse(s, &(int64_t){0}))
+            return s;
+        kinds_refuse(errors, i, "must be a time like 2026-02-20T10:00:00Z, or a day");
+        return NULL;
     case FORMAT_PLAIN:
     case FORMAT_SECRET:
         break;
@@ -190,10 +198,35 @@ read_text(struct input_errors *errors, size_t i, const struct raw *raw, void *to
     const char *s = apply_format(errors, i, copy);
     if (s == NULL)
         return false;
-    if (f->one_of != NULL && !is_word(f->one_of, s))
+    if (f->one_of != NULL && word_index(f->one_of, s) < 0)
         return kinds_refuse(errors, i, "must be one of %s",
                             words_for_people(errors->arena, f->one_of));
     memcpy(to, &s, sizeof s);
+    return true;
+}
+
+static bool
+read_words(struct input_errors *errors, size_t i, const struct raw *raw, void *to)
+{
+    const struct field *f = &errors->table->fields[i];
+    struct word_set set = {0};
+
+    if (!json_object_is_type(raw->json, json_type_array))
+        return kinds_refuse(errors, i, "must be a list");
+    size_t count = json_object_array_length(raw->json);
+    for (size_t k = 0; k < count; k++) {
+        struct json_object *word = json_object_array_get_idx(raw->json, k);
+        int at = json_object_is_type(word, json_type_string)
+                     ? word_index(f->one_of, json_object_get_string(word))
+                     : -1;
+        if (at < 0)
+            return kinds_refuse(errors, i, "must list only words of %s",
+                                words_for_people(errors->arena, f->one_of));
+        if ((set.bits & (UINT64_C(1) << at)) != 0)
+            return kinds_refuse(errors, i, "must not name a word twice");
+        set.bits |= UINT64_C(1) << at;
+    }
+    memcpy(to, &set, sizeof set);
     return true;
 }
 
@@ -341,6 +374,9 @@ kinds_read(struct input_errors *errors, size_t i, const struct raw *raw, void *t
         return;
     case KIND_JSON:
         read_json(errors, i, raw, to);
+        return;
+    case KIND_WORDS:
+        read_words(errors, i, raw, to);
         return;
     case KIND_LIST:
     case KIND_NONE:

@@ -186,12 +186,24 @@ enum err pg_object_args(struct ctx *ctx, int stmt, struct text *out, const struc
 enum err pg_array_args(struct ctx *ctx, int stmt, struct text *out, const struct pg_arg *args,
                        size_t n);
 
-/* A page: statement `list` takes the arguments, then limit and offset; statement `count` takes the
- * arguments and returns one integer, *total. One round trip. */
-#define pg_page(ctx, list, count, limit, offset, out, total, ...)                                  \
-    pg_page_args((ctx), (list), (count), (limit), (offset), (out), (total), PG_ARGS(__VA_ARGS__))
-enum err pg_page_args(struct ctx *ctx, int list, int count, int64_t limit, int64_t offset,
-                      struct text *out, int64_t *total, const struct pg_arg *args, size_t n);
+/* Where a page begins and ends, and what was found. */
+struct pg_page {
+    int64_t limit, offset;
+    bool keyed;            /* the list takes a cursor's key and id, before limit and offset */
+    const char *after_key; /* NULL: from the beginning */
+    struct uuid after_id;
+    int64_t total; /* out: what `count` says */
+    const char
+        *cursor;  /* out: the column "cursor:hidden" of the last row; NULL: no row, no column */
+    int64_t rows; /* out: on this page */
+};
+
+/* A page: statement `list` takes the arguments, then key and id if it is keyed, then limit and
+ * offset; statement `count` takes the arguments and returns one integer. One round trip. */
+#define pg_page(ctx, list, count, page, out, ...)                                                  \
+    pg_page_args((ctx), (list), (count), (page), (out), PG_ARGS(__VA_ARGS__))
+enum err pg_page_args(struct ctx *ctx, int list, int count, struct pg_page *page, struct text *out,
+                      const struct pg_arg *args, size_t n);
 
 /* Runs SQL from a file (a migration, the demo data): several statements, no parameters, no result.
  * For sokoctl only. ERR_INTERNAL after logging; `*why` (in ctx->arena) is the server's message. */

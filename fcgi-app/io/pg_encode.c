@@ -169,25 +169,46 @@ pg_array_args(struct ctx *ctx, int stmt, struct text *out, const struct pg_arg *
     return OK;
 }
 
+/* The cursor of the last row, if the list has one. */
+static const char *
+last_cursor(struct ctx *ctx, const struct pg_plan *plan, const PGresult *rows)
+{
+    int last = PQntuples(rows) - 1;
+
+    for (int i = 0; last >= 0 && i < plan->columns; i++) {
+        if (plan->column[i].kind == COLUMN_HIDDEN && strcmp(plan->column[i].name, "cursor") == 0)
+            return arena_strdup(ctx->arena, PQgetvalue(rows, last, i));
+    }
+    return NULL;
+}
+
 enum err
-pg_page_args(struct ctx *ctx, int list, int count, int64_t limit, int64_t offset, struct text *out,
-             int64_t *total, const struct pg_arg *args, size_t n)
+pg_page_args(struct ctx *ctx, int list, int count, struct pg_page *page, struct text *out,
+             const struct pg_arg *args, size_t n)
 {
     PGresult *rows = NULL, *sum = NULL;
 
     if (n == 1 && args[0].kind == PG_NONE)
         n = 0;
-    struct pg_arg *more = arena_array(ctx->arena, n + 2, sizeof *more);
+    struct pg_arg *more = arena_array(ctx->arena, n + 4, sizeof *more);
+    size_t m = n;
     memcpy(more, args, n * sizeof *more);
-    more[n] = ARG_INT(limit);
-    more[n + 1] = ARG_INT(offset);
-    pg_call_add(ctx, list, USE_ROWS, &rows, more, n + 2);
-    enum err e = pg_ask(ctx, count, USE_ROWS, &sum, args, n);
+    if (page->keyed) {
+        more[m++] = ARG_TEXT(page->after_key);
+        more[m++] = ARG_ID_OR_NULL(page->after_id);
+    }
+    more[m++] = ARG_INT(page->limit);
+    more[m++] = ARG_INT(page->offset);
+    pg_call_add(ctx, list, USE_ROWS, &rows, more, m);
+    enum err e = pg_ask(ctx, count, USE_ROWS, &sum, n > 0 ? args : &ARG_NONE, n > 0 ? n : 1);
     if (e != OK)
         return e;
-    if (PQntuples(sum) != 1 || PQnfields(sum) != 1 || !pg_int_parse(PQgetvalue(sum, 0, 0), total))
+    if (PQntuples(sum) != 1 || PQnfields(sum) != 1 ||
+        !pg_int_parse(PQgetvalue(sum, 0, 0), &page->total))
         pg_die(pg_stmt_name(ctx->pg, count), "a count must return one integer");
     encode_array(out, &ctx->pg->plans[list], rows);
+    page->rows = PQntuples(rows);
+    page->cursor = last_cursor(ctx, &ctx->pg->plans[list], rows);
     PQclear(rows);
     PQclear(sum);
     return OK;

@@ -116,6 +116,7 @@ fits(enum field_kind kind, enum column_kind type)
         return type == COLUMN_JSON;
     case KIND_NONE:
     case KIND_DECIMAL:
+    case KIND_WORDS:
     case KIND_LIST:
         break;
     }
@@ -131,7 +132,8 @@ find_columns(const struct pg *pg, int stmt, const struct input *table, int colum
         pg_die(table->name, "too many fields");
     for (size_t f = 0; f < table->count; f++) {
         const struct field *field = &table->fields[f];
-        if (field->kind == KIND_DECIMAL || field->kind == KIND_LIST || field->kind == KIND_NONE)
+        if (field->kind == KIND_DECIMAL || field->kind == KIND_LIST || field->kind == KIND_WORDS ||
+            field->kind == KIND_NONE)
             pg_die(pg_stmt_name(pg, stmt), "no row can be read into a decimal or a list");
         columns[f] = -1;
         for (int c = 0; c < plan->columns && columns[f] < 0; c++)
@@ -191,6 +193,7 @@ read_value(struct arena *a, enum field_kind kind, enum column_kind type, const c
         return true;
     case KIND_NONE:
     case KIND_DECIMAL:
+    case KIND_WORDS:
     case KIND_LIST:
         break;
     }

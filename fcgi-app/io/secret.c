@@ -19,9 +19,12 @@
 #include <crypt.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define MAC_SIZE 16
+#define SEALED_MAX 1024
 #define TOKEN_BYTES 32
 #define BCRYPT_SIGNIFICANT 72
 #define YESCRYPT "$y$"
@@ -177,4 +180,54 @@ password_is_old(const char *hash, int64_t cost)
     /* "$y$", parameters, "$": the parameters are what the cost decides. */
     const char *end = strchr(setting + strlen(YESCRYPT), '$');
     return end == NULL || strncmp(hash, setting, (size_t)(end - setting) + 1) != 0;
+}
+
+/* The MAC that is put before a sealed text. */
+static void
+mac_of(const char *key, const char *text, uint8_t out[MAC_SIZE])
+{
+    uint8_t full[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+
+    if (HMAC(EVP_sha256(), key, (int)strlen(key), (const unsigned char *)text, strlen(text), full,
+             &len) == NULL)
+        abort();
+    memcpy(out, full, MAC_SIZE);
+}
+
+char *
+secret_seal(struct arena *a, const char *key, const char *text)
+{
+    size_t len = strlen(text), all = MAC_SIZE + len;
+    uint8_t *raw = arena_alloc(a, all);
+    char *out = arena_alloc(a, all / 3 * 4 + 5);
+
+    mac_of(key, text, raw);
+    memcpy(raw + MAC_SIZE, text, len);
+    EVP_EncodeBlock((unsigned char *)out, raw, (int)all);
+    out[strcspn(out, "=")] = '\0';
+    for (char *c = out; *c != '\0'; c++)
+        *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+    return out;
+}
+
+char *
+secret_unseal(struct arena *a, const char *key, const char *token)
+{
+    size_t len = strlen(token), padded = (len + 3) / 4 * 4;
+    uint8_t mac[MAC_SIZE];
+
+    if (len > SEALED_MAX || len < MAC_SIZE)
+        return NULL;
+    char *text = arena_alloc(a, padded + 1);
+    uint8_t *raw = arena_alloc(a, padded);
+    for (size_t i = 0; i < padded; i++)
+        text[i] = i >= len ? '=' : token[i] == '-' ? '+' : token[i] == '_' ? '/' : token[i];
+    int n = EVP_DecodeBlock(raw, (const unsigned char *)text, (int)padded);
+    if (n < MAC_SIZE)
+        return NULL;
+    char *sealed =
+        arena_strndup(a, (const char *)raw + MAC_SIZE, (size_t)n - (padded - len) - MAC_SIZE);
+    mac_of(key, sealed, mac);
+    return secret_equal(mac, raw, MAC_SIZE) ? sealed : NULL;
 }

@@ -21,6 +21,14 @@ char *secret_hex(struct arena *a, const void *data, size_t len);
 /* A new random token: 256 bits in base64url without padding (RFC 4648 section 5), 43 characters. */
 char *secret_token(struct arena *a);
 
+/* Seals a short text so that it can be handed out and known again: base64url of a MAC
+ * (HMAC-SHA-256, 128 bits) and the text. Sealed is not secret: whoever looks can read it, nobody
+ * can make one. */
+char *secret_seal(struct arena *a, const char *key, const char *text);
+
+/* The text of a sealed token, or NULL if it was not made with this key. */
+char *secret_unseal(struct arena *a, const char *key, const char *token);
+
 /* Compares in a time that depends on `len` alone. */
 bool secret_equal(const void *x, const void *y, size_t len);
 

@@ -79,9 +79,12 @@ struct endpoint {
     enum err (*finish)(struct req *rq);
 
     const struct input *in;   /* of the body, or of the query string for GET; NULL: takes nothing */
+    const char *upload;       /* takes a form (multipart/form-data) with one file, in the field of
+                                 this name; NULL: it does not. With it, `in` is NULL */
     const struct output *out; /* of one object in the answer */
     enum shape shape;
-    int status;         /* of success; 0 is 200 */
+    const struct output *facets; /* of meta.facets; NULL: it answers none. One schema: "Facets" */
+    int status;                  /* of success; 0 is 200 */
     int replies[12];    /* the statements whose rows are the answer, ending with 0; none if it is
                            written in C */
     enum err errors[8]; /* that it may answer beyond what any route may (app.c), ending with OK */

@@ -14,6 +14,7 @@ static const char *const event_names[EVENT__COUNT] = {
     [EVENT_ORDER_CREATED] = "order.created",       [EVENT_ORDER_CANCELLED] = "order.cancelled",
     [EVENT_PART_CANCELLED] = "part.cancelled",     [EVENT_PAYMENT_INITIATED] = "payment.initiated",
     [EVENT_REFUND_REQUESTED] = "refund.requested", [EVENT_SESSION_ENDED] = "session.ended",
+    [EVENT_NAMES_CHANGED] = "names.changed",
 };
 
 static const char *const lane_names[LANE__COUNT] = {
@@ -33,6 +34,7 @@ static const struct {
     {EVENT_PART_CANCELLED, "payments_refund_part", LANE_PAYMENTS},
     {EVENT_REFUND_REQUESTED, "payments_pay_refund", LANE_PAYMENTS},
     {EVENT_SESSION_ENDED, "sessions_bury", LANE_CLOCK},
+    {EVENT_NAMES_CHANGED, "products_reindex", LANE_CLOCK},
 };
 #define LISTENERS (sizeof(listeners) / sizeof(listeners[0]))
 

@@ -18,6 +18,7 @@ enum event {
     EVENT_PAYMENT_INITIATED, /* subject: the payment */
     EVENT_REFUND_REQUESTED,  /* subject: the refund */
     EVENT_SESSION_ENDED,     /* subject: the session */
+    EVENT_NAMES_CHANGED,     /* subject: the store or category that has a new name */
     EVENT__COUNT
 };
 

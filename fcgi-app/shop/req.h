@@ -8,6 +8,7 @@
 #ifndef SOKO_SHOP_REQ_H
 #define SOKO_SHOP_REQ_H
 
+#include "base/multipart.h"
 #include "base/text.h"
 #include "io/ctx.h"
 #include "io/pg.h"
@@ -23,21 +24,32 @@
 /* Of a page of a list. `page` and `per_page` come from the query; app.c fills them. */
 struct paging {
     int64_t page, per_page;
-    int64_t total; /* -1: the answer is no page */
-    bool capped;   /* total is the cap, the truth is more */
+    const char *cursor; /* as the client sent it: goes on behind it, whatever `page` says */
+    int64_t total;      /* -1: the answer is no page */
+    bool capped;        /* total is the cap, the truth is more */
+    const char *next;   /* the cursor behind this page; NULL: there is none */
 };
 
 struct req {
     struct ctx ctx;
     const struct endpoint *endpoint;
     struct uuid ids[2];   /* from the path */
+    int64_t numbers[2];   /* from the path too: where its row says ID_NUMBER */
     const void *in;       /* the struct that endpoint->in describes; NULL if it takes nothing */
+    struct upload upload; /* the file, if endpoint->upload names its field */
     const char *address;  /* the client's, as nginx saw it */
     const char *agent;    /* User-Agent, or "" */
+    int64_t if_match;     /* the version that If-Match names; -1: none; 0: one that cannot be */
     struct paging paging; /* for SHAPE_PAGE */
     void *step;           /* handed from start to call to finish */
     struct text reply;    /* the JSON of `data` */
+    struct text facets;   /* the JSON of `meta.facets`; empty: none */
 };
+
+/* The actor and what he has seen, as the CLAIM statements take them after the id. */
+#define ARG_CLAIM(rq)                                                                              \
+    ARG_ID((rq)->ctx.actor.account), ARG_BOOL((rq)->ctx.actor.role == ROLE_ADMIN),                 \
+        (rq)->if_match < 0 ? ARG_NULL : ARG_INT((rq)->if_match)
 
 /* Answers with the first row of `stmt`, as an object; ERR_NOT_FOUND if there is none. */
 #define reply_rows(rq, stmt, ...) reply_rows_args((rq), (stmt), PG_ARGS(__VA_ARGS__))
@@ -53,6 +65,14 @@ enum err reply_list_args(struct req *rq, int stmt, const struct pg_arg *args, si
 #define reply_page(rq, list, count, ...)                                                           \
     reply_page_args((rq), (list), (count), PG_ARGS(__VA_ARGS__))
 enum err reply_page_args(struct req *rq, int list, int count, const struct pg_arg *args, size_t n);
+
+/* The same for a list that also takes a cursor (its statement: sql/queries/catalog.sql). A cursor
+ * is sealed, and belongs to the statement that made it; ERR_VALIDATION on `cursor` for any other.
+ */
+#define reply_keyed_page(rq, list, count, ...)                                                     \
+    reply_keyed_page_args((rq), (list), (count), PG_ARGS(__VA_ARGS__))
+enum err reply_keyed_page_args(struct req *rq, int list, int count, const struct pg_arg *args,
+                               size_t n);
 
 /* Answers {"message": message}. */
 enum err reply_message(struct req *rq, const char *message);

@@ -8,5 +8,8 @@
 
 extern const struct endpoint reviews_create;
 extern const struct endpoint reviews_list;
+extern const struct endpoint reviews_show;
+extern const struct endpoint reviews_update;
+extern const struct endpoint reviews_delete;
 
 #endif

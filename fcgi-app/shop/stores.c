@@ -5,6 +5,8 @@
 #include "shop/stores.h"
 #include "io/pg.h"
 #include "shop/accounts/accounts.h"
+#include "shop/media.h"
+#include "shop/outbox.h"
 #include "shop/req.h"
 
 struct store_in {
@@ -19,6 +21,35 @@ static const struct field store_in_fields[] = {
 };
 static const struct input store_in = INPUT(store_in, "StoreInput", NULL);
 
+struct store_change {
+    uint64_t sent;
+    const char *name, *description;
+};
+static const struct field store_change_fields[] = {
+    FIELD(struct store_change, name, .min = 2, .max = 255, .eg = "Kibanda Books",
+          .doc = "A new name"),
+    FIELD(struct store_change, description, .max = 5000, .eg = "Books, maps, music",
+          .doc = "A new description"),
+};
+static const struct input store_change = INPUT(store_change, "StoreChange", NULL);
+
+struct status_in {
+    uint64_t sent;
+    const char *status;
+};
+static const struct field status_in_fields[] = {
+    FIELD(struct status_in, status, .required = true, .one_of = "active|suspended",
+          .eg = "suspended", .doc = "A suspended store's products are not sold"),
+};
+static const struct input status_in = INPUT(status_in, "StoreStatusInput", NULL);
+
+struct list_query {
+    uint64_t sent;
+    int64_t page, per_page;
+};
+static const struct field list_query_fields[] = {PAGE_FIELDS(struct list_query)};
+static const struct input list_query = INPUT(list_query, "StoreQuery", NULL);
+
 struct store_row {
     struct uuid id;
 };
@@ -29,6 +60,7 @@ static const struct out_field store_fields[] = {
     {"id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000002", .doc = "The store"},
     {"name", OUT_TEXT, .eg = "Kibanda Books", .doc = "Its name"},
     {"description", OUT_TEXT, .eg = "Used and new books, Nairobi", .doc = "May be empty"},
+    {"logo_url", OUT_TEXT, .nullable = true, .eg = "/media/ab12.png", .doc = "Its logo"},
     {"status", OUT_TEXT, .one_of = "active|suspended", .eg = "active",
      .doc = "A suspended store's products are not sold"},
     {"version", OUT_INT, .eg = "1", .doc = "Counts changes; for If-Match"},
@@ -55,6 +87,51 @@ show(struct req *rq)
     return reply_rows(rq, STORES_SHOW, ARG_ID(rq->ids[0]));
 }
 
+static enum err
+list(struct req *rq)
+{
+    return reply_page(rq, STORES_LIST, STORES_COUNT, ARG_NONE);
+}
+
+static enum err
+update(struct req *rq)
+{
+    const struct store_change *in = rq->in;
+
+    pg_queue(&rq->ctx, STORES_CLAIM, ARG_ID(rq->ids[0]), ARG_CLAIM(rq));
+    pg_queue(&rq->ctx, STORES_UPDATE, ARG_ID(rq->ids[0]), ARG_TEXT(in->name),
+             ARG_TEXT(in->description));
+    if (in->name != NULL)
+        outbox_add(&rq->ctx, EVENT_NAMES_CHANGED, rq->ids[0], (struct uuid){{0}});
+    return reply_rows(rq, STORES_SHOW, ARG_ID(rq->ids[0]));
+}
+
+static enum err
+set_logo(struct req *rq)
+{
+    struct media media;
+
+    enum err e = pg_run(&rq->ctx, STORES_CLAIM, ARG_ID(rq->ids[0]), ARG_CLAIM(rq));
+    if (e == OK)
+        e = media_read(&rq->ctx, rq->endpoint->upload, &rq->upload, &media);
+    if (e == OK)
+        e = media_store(&rq->ctx, &media);
+    if (e != OK)
+        return e;
+    pg_queue(&rq->ctx, STORES_SET_LOGO, ARG_ID(rq->ids[0]), ARG_TEXT(media.url));
+    return reply_rows(rq, STORES_SHOW, ARG_ID(rq->ids[0]));
+}
+
+static enum err
+set_status(struct req *rq)
+{
+    const struct status_in *in = rq->in;
+
+    pg_queue(&rq->ctx, STORES_CLAIM, ARG_ID(rq->ids[0]), ARG_CLAIM(rq));
+    pg_queue(&rq->ctx, STORES_SET_STATUS, ARG_ID(rq->ids[0]), ARG_TEXT(in->status));
+    return reply_rows(rq, STORES_SHOW, ARG_ID(rq->ids[0]));
+}
+
 const struct endpoint stores_create = {
     .name = "store_create",
     .tag = "Stores",
@@ -74,6 +151,48 @@ const struct endpoint stores_show = {
     .out = &store_out,
     .replies = {STORES_SHOW},
     .errors = {ERR_VALIDATION, ERR_NOT_FOUND},
+};
+
+const struct endpoint stores_list = {
+    .name = "store_list",
+    .tag = "Stores",
+    .doc = "The stores that sell, by name.",
+    .run = list,
+    .in = &list_query,
+    .out = &store_out,
+    .shape = SHAPE_PAGE,
+    .replies = {STORES_LIST},
+    .errors = {ERR_VALIDATION},
+};
+const struct endpoint stores_update = {
+    .name = "store_update",
+    .tag = "Stores",
+    .doc = "Changes what is sent of your store.",
+    .run = update,
+    .in = &store_change,
+    .out = &store_out,
+    .replies = {STORES_SHOW},
+    .errors = {ERR_VALIDATION, ERR_FORBIDDEN, ERR_NOT_FOUND, ERR_CONFLICT, ERR_PRECONDITION_FAILED},
+};
+const struct endpoint stores_set_logo = {
+    .name = "store_set_logo",
+    .tag = "Stores",
+    .doc = "Gives your store a logo, JPEG, PNG or WebP, in the place of the one it has.",
+    .run = set_logo,
+    .upload = "logo",
+    .out = &store_out,
+    .replies = {STORES_SHOW},
+    .errors = {ERR_VALIDATION, ERR_FORBIDDEN, ERR_NOT_FOUND, ERR_PRECONDITION_FAILED},
+};
+const struct endpoint stores_set_status = {
+    .name = "store_set_status",
+    .tag = "Administration",
+    .doc = "Suspends a store, or opens it again.",
+    .run = set_status,
+    .in = &status_in,
+    .out = &store_out,
+    .replies = {STORES_SHOW},
+    .errors = {ERR_VALIDATION, ERR_NOT_FOUND, ERR_PRECONDITION_FAILED},
 };
 
 enum err

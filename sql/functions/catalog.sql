@@ -6,11 +6,10 @@ SELECT p.id, p.store_id, s.name AS store_name, p.category_id, c.name AS category
        p.price AS "price:money", p.currency, k.available AS stock, p.sku, p.weight_g,
        (SELECT i.url FROM product_images i WHERE i.product_id = p.id ORDER BY i.n LIMIT 1) AS image_url,
        (SELECT coalesce(json_agg(i.url ORDER BY i.n), '[]') FROM product_images i WHERE i.product_id = p.id) AS images,
-       trim_scale(coalesce(r.average_100, 0) / 100.0) AS rating_average,
-       coalesce(r.rating_count, 0) AS rating_count,
+       trim_scale(coalesce(r.average_100, 0) / 100.0) AS rating_average, coalesce(r.rating_count, 0) AS rating_count,
        p.is_active, p.version, p.created_at, p.updated_at,
        s.status = 'active' AS "store_is_active:hidden", s.owner_id AS "owner_id:hidden",
-       p.search AS "search:hidden"
+       p.search AS "search:hidden", p.search_text AS "search_text:hidden"
 FROM products p
 JOIN stores s ON s.id = p.store_id
 LEFT JOIN categories c ON c.id = p.category_id
@@ -30,16 +29,26 @@ BEGIN ATOMIC
     SELECT coalesce(array_agg(id), '{}') FROM below;
 END;
 
--- What a shopper types. PostgreSQL fails on a long row of negations, so a hyphen that stands before
--- neither a word nor a phrase is a blank.
-CREATE OR REPLACE FUNCTION search_query(words text) RETURNS tsquery
+-- What a shopper types: words as web searches have them ("phrases", -exclusions), and the last of plain
+-- words also as the beginning of one, since it may not be typed to its end. PostgreSQL fails on a long
+-- row of negations, so a hyphen that stands before neither a word nor a phrase is a blank.
+CREATE OR REPLACE FUNCTION search_words(words text) RETURNS tsquery
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN websearch_to_tsquery('english', regexp_replace(words, '-(?![[:alnum:]"])', ' ', 'g'));
 
+CREATE OR REPLACE FUNCTION search_query(words text) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN words ~ '["-]' THEN search_words(words)
+        ELSE search_words(words)
+             || (search_words(regexp_replace(words, '\S+$', ''))
+                 && to_tsquery('english', '''' || translate(substring(words FROM '\S+$'), '\''', '  ') || ''':*'))
+    END;
+
 -- The products on sale that pass the filters; a null filter passes all. Its body is one plain SELECT, so
 -- that PostgreSQL inlines it into each statement that sorts it, and finds an index for each
--- combination of filters when it plans for the values at hand.
-CREATE FUNCTION product_matches(in_category uuid, in_store uuid, words text, in_currency text,
+-- combination of filters when it plans for the values at hand. `fuzzy` takes the words for misspelt.
+CREATE FUNCTION product_matches(in_category uuid, in_store uuid, words text, fuzzy boolean, in_currency text,
                                 at_least bigint, at_most bigint, in_stock boolean)
     RETURNS SETOF product_view
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -48,7 +57,8 @@ BEGIN ATOMIC
     WHERE v.is_active AND v."store_is_active:hidden"
       AND (in_category IS NULL OR v.category_id = ANY (category_with_children(in_category)))
       AND (in_store IS NULL OR v.store_id = in_store)
-      AND (words IS NULL OR v."search:hidden" @@ search_query(words))
+      AND (words IS NULL OR fuzzy OR v."search:hidden" @@ search_query(words))
+      AND (words IS NULL OR NOT fuzzy OR v."search_text:hidden" %> words)
       AND (in_currency IS NULL OR v.currency = in_currency)
       AND (at_least IS NULL OR v."price:money" >= at_least)
       AND (at_most IS NULL OR v."price:money" <= at_most)

@@ -19,6 +19,9 @@ SELECT a.id, a.password_hash, a.is_active,
        EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'admin') AS is_admin
 FROM accounts a WHERE a.email = $1 OR a.phone = $2 OR a.username = $3
 
+-- name: ACCOUNTS_OF_EMAIL
+SELECT id FROM accounts WHERE email = lower($1)
+
 -- name: ACCOUNTS_ROLES
 SELECT a.id, a.is_active,
        EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'buyer') AS is_buyer,
@@ -72,3 +75,53 @@ UPDATE sessions SET ended_at = now(), end_reason = $2 WHERE id = $1 AND ended_at
 -- name: ACCOUNTS_SWEEP_SESSIONS
 DELETE FROM sessions WHERE id IN
     (SELECT id FROM sessions WHERE expires_at < now() - $1 * interval '1 ms' ORDER BY expires_at LIMIT 1000)
+
+-- name: ACCOUNTS_SESSIONS
+SELECT id, role, user_agent, address, id = $2 AS is_current, created_at, last_used_at, expires_at
+FROM sessions WHERE account_id = $1 AND ended_at IS NULL AND expires_at > now()
+ORDER BY last_used_at DESC, id
+
+-- Whether the actor may end it.
+-- name: ACCOUNTS_SESSION_OWN
+SELECT id FROM sessions WHERE id = $1 AND account_id = $2 AND ended_at IS NULL FOR UPDATE
+
+-- Every living session of an account but one; null spares none.
+-- name: ACCOUNTS_SESSIONS_OTHER
+SELECT id FROM sessions WHERE account_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL FOR UPDATE
+
+-- name: ACCOUNTS_PASSWORD
+SELECT password_hash FROM accounts WHERE id = $1 FOR UPDATE
+
+-- name: ACCOUNTS_SET_PASSWORD
+UPDATE accounts SET password_hash = $2, updated_at = now() WHERE id = $1
+
+-- What an administrator sees. $1 words in name, e-mail, phone or username, $2 role, $3 active; null is any.
+-- name: ACCOUNTS_ADMIN_COUNT custom
+SELECT count(*) FROM (SELECT FROM accounts a
+    WHERE ($1::text IS NULL OR a.email = lower($1) OR a.phone = $1 OR a.username = lower($1) OR a.name ILIKE '%' || $1 || '%')
+      AND ($2::text IS NULL OR EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = $2))
+      AND ($3::boolean IS NULL OR a.is_active = $3) LIMIT 10001) AS capped
+
+-- name: ACCOUNTS_ADMIN_LIST custom
+SELECT a.id, a.name, a.email, a.phone, a.username, a.is_active,
+       (SELECT json_agg(r.role ORDER BY array_position('{buyer,seller,admin}', r.role))
+        FROM account_roles r WHERE r.account_id = a.id) AS roles,
+       a.created_at, a.updated_at
+FROM accounts a
+WHERE ($1::text IS NULL OR a.email = lower($1) OR a.phone = $1 OR a.username = lower($1) OR a.name ILIKE '%' || $1 || '%')
+  AND ($2::text IS NULL OR EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = $2))
+  AND ($3::boolean IS NULL OR a.is_active = $3)
+ORDER BY a.created_at DESC, a.id DESC LIMIT $4 OFFSET $5
+
+-- name: ACCOUNTS_ADMIN_SHOW
+SELECT a.id, a.name, a.email, a.phone, a.username, a.is_active,
+       (SELECT json_agg(r.role ORDER BY array_position('{buyer,seller,admin}', r.role))
+        FROM account_roles r WHERE r.account_id = a.id) AS roles,
+       a.created_at, a.updated_at
+FROM accounts a WHERE a.id = $1
+
+-- name: ACCOUNTS_SET_ACTIVE
+UPDATE accounts SET is_active = $2, updated_at = now() WHERE id = $1
+
+-- name: ACCOUNTS_REVOKE
+DELETE FROM account_roles WHERE account_id = $1 AND role = $2

@@ -93,3 +93,22 @@ SELECT product_id, quantity FROM back
 SELECT id FROM orders
 WHERE status = 'pending' AND payment_status = 'unpaid' AND expires_at <= now()
 ORDER BY expires_at LIMIT $1
+
+-- What an administrator sees. $1 status $2 payment status $3 the buyer $4 order number $5 from $6 until; null is
+-- any.
+-- name: ORDERS_ADMIN_COUNT custom
+SELECT count(*) FROM (SELECT FROM orders o
+    WHERE ($1::text IS NULL OR o.status = $1) AND ($2::text IS NULL OR o.payment_status = $2)
+      AND ($3::uuid IS NULL OR o.account_id = $3) AND ($4::text IS NULL OR o.order_number = $4)
+      AND ($5::timestamptz IS NULL OR o.created_at >= $5) AND ($6::timestamptz IS NULL OR o.created_at < $6)
+    LIMIT 10001) AS capped
+
+-- name: ORDERS_ADMIN_LIST custom
+SELECT o.id, o.order_number, o.account_id, a.name AS account_name, o.status, o.payment_status, o.payment_method,
+       o.total_amount AS "total_amount:money", o.currency, order_lines_json(o.id, NULL, o.currency) AS items,
+       order_parts_json(o.id, o.currency) AS parts, order_payment_json(o.id) AS payment, o.created_at, o.updated_at
+FROM orders o JOIN accounts a ON a.id = o.account_id
+WHERE ($1::text IS NULL OR o.status = $1) AND ($2::text IS NULL OR o.payment_status = $2)
+  AND ($3::uuid IS NULL OR o.account_id = $3) AND ($4::text IS NULL OR o.order_number = $4)
+  AND ($5::timestamptz IS NULL OR o.created_at >= $5) AND ($6::timestamptz IS NULL OR o.created_at < $6)
+ORDER BY o.created_at DESC, o.id DESC LIMIT $7 OFFSET $8

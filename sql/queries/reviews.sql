@@ -14,11 +14,6 @@ SELECT CASE
 -- name: REVIEWS_ADD
 INSERT INTO reviews (id, product_id, account_id, rating, comment) VALUES ($1, $2, $3, $4, $5)
 
--- name: REVIEWS_COUNT_RATING
-INSERT INTO product_ratings AS r (product_id, rating_count, rating_sum) VALUES ($1, 1, $2)
-ON CONFLICT (product_id)
-DO UPDATE SET rating_count = r.rating_count + 1, rating_sum = r.rating_sum + excluded.rating_sum
-
 -- name: REVIEWS_SHOW
 SELECT r.id, r.product_id, a.name AS user_name, r.rating, r.comment, r.created_at, r.updated_at
 FROM reviews r JOIN accounts a ON a.id = r.account_id WHERE r.id = $1
@@ -33,3 +28,19 @@ SELECT count(*) FROM (SELECT FROM reviews WHERE product_id = $1 LIMIT 10001) AS 
 SELECT r.id, r.product_id, a.name AS user_name, r.rating, r.comment, r.created_at, r.updated_at
 FROM reviews r JOIN accounts a ON a.id = r.account_id
 WHERE r.product_id = $1 ORDER BY r.created_at DESC, r.id DESC LIMIT $2 OFFSET $3
+
+-- Locks a review for a change, or says why not. $2 the actor, $3 whether he administers and may do so.
+-- name: REVIEWS_CLAIM
+WITH target AS (SELECT id, product_id, account_id, rating FROM reviews WHERE id = $1 FOR UPDATE)
+SELECT CASE WHEN target.id IS NULL THEN 'NOT_FOUND'
+            WHEN NOT $3::boolean AND target.account_id <> $2 THEN 'FORBIDDEN' END AS outcome,
+       CASE WHEN target.id IS NOT NULL THEN 'this review is not yours' END AS message,
+       target.product_id AS "product_id:hidden", target.rating AS "rating:hidden"
+FROM (VALUES (1)) AS one LEFT JOIN target ON true
+
+-- name: REVIEWS_UPDATE
+UPDATE reviews SET rating = coalesce($2, rating), comment = CASE WHEN $3 THEN $4 ELSE comment END, updated_at = now()
+WHERE id = $1
+
+-- name: REVIEWS_DELETE
+DELETE FROM reviews WHERE id = $1

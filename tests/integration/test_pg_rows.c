@@ -337,29 +337,30 @@ END_TEST
 START_TEST(pages)
 {
     struct text out = text_new(ctx->arena, 1000);
-    int64_t total = -1;
+    struct pg_page first = {.limit = 2, .offset = 1}, beyond = {.limit = 5, .offset = 20};
 
-    ck_assert_int_eq(pg_page(ctx, LIST, LIST_COUNT, 2, 1, &out, &total, ARG_INT(4)), OK);
+    ck_assert_int_eq(pg_page(ctx, LIST, LIST_COUNT, &first, &out, ARG_INT(4)), OK);
     ck_assert_str_eq(text_cstr(&out), "[{\"n\":6},{\"n\":7}]");
-    ck_assert_int_eq(total, 6);
+    ck_assert_int_eq(first.total, 6);
+    ck_assert_int_eq(first.rows, 2);
+    ck_assert_ptr_null(first.cursor);
     text_clear(&out);
     pg_begin(ctx);
-    ck_assert_int_eq(pg_page(ctx, LIST, LIST_COUNT, 5, 20, &out, &total, ARG_NULL), OK);
+    ck_assert_int_eq(pg_page(ctx, LIST, LIST_COUNT, &beyond, &out, ARG_NULL), OK);
     ck_assert_int_eq(pg_commit(ctx), OK);
     ck_assert_str_eq(text_cstr(&out), "[]");
-    ck_assert_int_eq(total, 10);
+    ck_assert_int_eq(beyond.total, 10);
 }
 END_TEST
 
 START_TEST(failed_page_leaves_nothing)
 {
     struct text out = text_new(ctx->arena, 1000);
-    int64_t total = -1;
+    struct pg_page negative = {.limit = -2}, page = {.limit = 2};
 
     log_capture();
-    ck_assert_int_eq(pg_page(ctx, LIST, LIST_COUNT, -2, 0, &out, &total, ARG_INT(4)), ERR_INTERNAL);
-    ck_assert_int_eq(pg_page(ctx, LIST, LIST_COUNT, 2, 0, &out, &total, ARG_TEXT("x")),
-                     ERR_INTERNAL);
+    ck_assert_int_eq(pg_page(ctx, LIST, LIST_COUNT, &negative, &out, ARG_INT(4)), ERR_INTERNAL);
+    ck_assert_int_eq(pg_page(ctx, LIST, LIST_COUNT, &page, &out, ARG_TEXT("x")), ERR_INTERNAL);
     ck_assert_uint_eq(out.len, 0);
 }
 END_TEST

@@ -83,6 +83,9 @@ START_TEST(test_defaults)
     ck_assert_int_eq(conf->refresh_token_ttl.ms, INT64_C(604800000));
     ck_assert_int_eq(conf->limit_login, 10);
     ck_assert_int_eq(conf->jobs_batch, 16);
+    ck_assert_int_eq(conf->upload_max_size.bytes, 5 * 1024 * 1024);
+    ck_assert_int_eq(config_default("UPLOAD_MAX_SIZE"), 5 * 1024 * 1024);
+    ck_assert_int_eq(config_default("MEDIA_GRACE"), INT64_C(86400000));
     ck_assert_str_eq(conf->fault_dir, "");
     ck_assert(!config_is_demo());
 }
@@ -139,6 +142,15 @@ START_TEST(test_values)
         {"STATEMENT_TIMEOUT", "10s",
          "STATEMENT_TIMEOUT: 10s must be less than WORKER_DEADLINE, "
          "which is 10s"},
+        {"MEDIA_DIR", "/srv/media", NULL},
+        {"MEDIA_DIR", "media", "MEDIA_DIR: must be an absolute path, not \"media\""},
+        {"UPLOAD_MAX_SIZE", "1K", NULL},
+        {"UPLOAD_MAX_SIZE", "64M", NULL},
+        {"UPLOAD_MAX_SIZE", "1025", NULL},
+        {"UPLOAD_MAX_SIZE", "5G",
+         "UPLOAD_MAX_SIZE: has an unknown unit: use K or M, not \"5G\" (environment)"},
+        {"UPLOAD_MAX_SIZE", "65M",
+         "UPLOAD_MAX_SIZE: must be from 1K to 64M, not \"65M\" (environment)"},
         {"SQL_DIR", "/srv/sql", NULL},
         {"SQL_DIR", "", "SQL_DIR: must not be empty, not \"\" (environment)"},
         {"SQL_DIR", "/a\nb", "SQL_DIR: contains a control character, not \"/a\nb\" (environment)"},

@@ -436,6 +436,52 @@ START_TEST(test_query_flood)
 }
 END_TEST
 
+START_TEST(test_texts)
+{
+    static const struct {
+        const char *name, *s;
+        size_t len;
+        const char *want; /* what is refused, or NULL */
+    } rows[] = {
+        {"page", "7", 1, NULL},
+        {"page", "", 0, NULL},
+        {"page", "x", 1, "must be a whole number"},
+        {"in_stock", "false", 5, NULL},
+        {"search", "a\xff", 2, "is not valid UTF-8"},
+        {"search", "a\0b", 3, "contains a control character"},
+        {"search", "12345678901", 11, "must have at most 10 characters"},
+        {"min_price", "1e3", 3, "must be a decimal number such as 12.5, without sign or exponent"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct arena *a = arena_new();
+        struct problems list = {0};
+        struct input_text texts[] = {{rows[i].name, rows[i].s, rows[i].len},
+                                     {"sort_order", "asc", 3}};
+        void *out = NULL;
+        enum err e = input_from_texts(a, &list, &query_in, texts, COUNT_OF(texts), &out);
+
+        ck_assert_int_eq((int)e, rows[i].want == NULL ? OK : ERR_VALIDATION);
+        ASSERT_TEXT(list.first == NULL ? NULL : list.first->message, rows[i].want, rows[i].s);
+        if (e == OK) {
+            ck_assert(input_sent(&query_in, out, rows[i].name) == (rows[i].len > 0));
+            ck_assert_str_eq(((struct query_in *)out)->sort_order, "asc");
+        }
+        arena_free(a);
+    }
+}
+END_TEST
+
+START_TEST(test_abort_texts)
+{
+    static const struct input_text text = {"nobody", "", 0};
+    struct problems list = {0};
+    void *out;
+
+    input_from_texts(arena_new(), &list, &query_in, &text, 1, &out);
+}
+END_TEST
+
 START_TEST(test_abort_query)
 {
     struct problems list = {0};
@@ -463,6 +509,8 @@ fill(TCase *tcase)
     tcase_add_test(tcase, test_flood);
     tcase_add_test(tcase, test_query);
     tcase_add_test(tcase, test_query_flood);
+    tcase_add_test(tcase, test_texts);
+    tcase_add_test_raise_signal(tcase, test_abort_texts, SIGABRT);
     tcase_add_test_raise_signal(tcase, test_abort_query, SIGABRT);
     tcase_add_test_raise_signal(tcase, test_abort_name, SIGABRT);
 }

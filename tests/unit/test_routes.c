@@ -122,7 +122,7 @@ START_TEST(test_words)
     ck_assert_int_eq((int)method_parse("OTHER"), METHOD_OTHER);
     for (enum who w = WHO_NOBODY; w <= ADMIN; w++)
         ck_assert_uint_gt(strlen(who_name(w)), 0);
-    for (enum id_kind k = ID_NONE; k <= ID_SESSION; k++)
+    for (enum id_kind k = ID_NONE; k <= ID_NUMBER; k++)
         ck_assert_uint_gt(strlen(id_kind_name(k)), 0);
     for (enum pool p = 0; p < POOL__COUNT; p++)
         ck_assert_uint_gt(strlen(pool_name(p)), 0);
@@ -139,11 +139,13 @@ START_TEST(test_our_table)
         const char *ids[ROUTE_IDS_MAX];
         unsigned allow;
 
-        /* Its pattern is a path of its own kind; no row before it takes what is meant for it. */
+        /* An administrator is no stranger anywhere. Its pattern is a path of its own kind; no row
+         * before it takes what is meant for it. */
         ck_assert_uint_lt(strlen(r->path), sizeof(scratch));
         ck_assert_ptr_eq(route_find(routes, routes_count, r->method, r->path, scratch, ids, &allow),
                          r);
-        ck_assert_msg((r->ids[0] != ID_NONE && r->who != ANYONE) == (r->stranger != STRANGER_NONE),
+        ck_assert_msg((r->ids[0] != ID_NONE && r->who != ANYONE && r->who != ADMIN) ==
+                          (r->stranger != STRANGER_NONE),
                       "%s %s: how is a stranger refused?", method_name(r->method), r->path);
     }
 }
@@ -160,6 +162,16 @@ static const struct endpoint half = {
     .name = "h", .tag = "T", .doc = "D.", .start = work, .call = work, .out = &message_out};
 static const struct endpoint eager = {
     .name = "e", .tag = "T", .doc = "D.", .run = work, .in = &some_in, .out = &message_out};
+
+static const struct endpoint file = {
+    .name = "f", .tag = "T", .doc = "D.", .run = work, .upload = "image", .out = &message_out};
+static const struct endpoint both = {.name = "b",
+                                     .tag = "T",
+                                     .doc = "D.",
+                                     .run = work,
+                                     .in = &some_in,
+                                     .upload = "image",
+                                     .out = &message_out};
 
 static const struct {
     const char *why; /* of the log */
@@ -217,6 +229,18 @@ static const struct {
     {"takes input, and no body",
      {GOOD},
      {.method = PUT, .path = "/y", .who = BUYER, .endpoint = &eager}},
+    {"takes a form and JSON",
+     {GOOD},
+     {.method = POST, .path = "/y", .who = BUYER, .body_max = BODY_UPLOAD, .endpoint = &both}},
+    {"takes a file in a body of another kind",
+     {GOOD},
+     {.method = POST, .path = "/y", .who = BUYER, .body_max = 1024, .endpoint = &file}},
+    {"takes a file in a body of another kind",
+     {GOOD},
+     {.method = POST, .path = "/y", .who = BUYER, .body_max = BODY_UPLOAD, .endpoint = &list}},
+    {"takes a file in a body of another kind",
+     {GOOD},
+     {.method = GET, .path = "/y", .who = BUYER, .body_max = BODY_UPLOAD, .endpoint = &file}},
     {"stands twice", {GOOD}, {.method = GET, .path = "/x", .who = ANYONE, .endpoint = &list}},
     {"shares its path with another pool, and nginx cannot part them",
      {GOOD},
@@ -263,7 +287,11 @@ START_TEST(test_good_tables)
         .method = POST, .path = "/y", .who = BUYER, .endpoint = &steps};
 
     ck_assert(routes_check(table, COUNT_OF(table)));
+    static const struct route upload = {
+        .method = POST, .path = "/z", .who = BUYER, .body_max = BODY_UPLOAD, .endpoint = &file};
+
     ck_assert(routes_check(&row, 1));
+    ck_assert(routes_check(&upload, 1));
     ck_assert(routes_check(table, 0));
 }
 END_TEST

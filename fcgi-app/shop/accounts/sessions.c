@@ -43,6 +43,12 @@ static const struct field holder_row_fields[] = {
 };
 static const struct input holder_row = INPUT(holder_row, "Holder", NULL);
 
+struct session_row {
+    struct uuid id;
+};
+static const struct field session_row_fields[] = {FIELD(struct session_row, id)};
+static const struct input session_row = INPUT(session_row, "SessionToEnd", NULL);
+
 struct live_row {
     const char *role;
 };
@@ -184,6 +190,19 @@ sessions_end(struct ctx *ctx, struct uuid session, const char *reason)
     outbox_add(ctx, EVENT_SESSION_ENDED, session, (struct uuid){{0}});
     after_commit(ctx, entomb_after_commit, copy);
     return OK;
+}
+
+enum err
+sessions_end_others(struct ctx *ctx, struct uuid account, struct uuid spared, const char *reason)
+{
+    struct session_row *rows;
+    size_t count;
+
+    enum err e = pg_all(ctx, ACCOUNTS_SESSIONS_OTHER, &session_row, &rows, &count, ARG_ID(account),
+                        ARG_ID_OR_NULL(spared));
+    for (size_t i = 0; e == OK && i < count; i++)
+        e = sessions_end(ctx, rows[i].id, reason);
+    return e;
 }
 
 const char *

@@ -46,6 +46,10 @@ enum err sessions_refresh(struct ctx *ctx, const char *refresh, const char *want
  * is away. In a transaction. Ending an ended one is OK. */
 enum err sessions_end(struct ctx *ctx, struct uuid session, const char *reason);
 
+/* Ends every session of an account but `spared` (nil: none is). In a transaction. */
+enum err sessions_end_others(struct ctx *ctx, struct uuid account, struct uuid spared,
+                             const char *reason);
+
 /* The key under which Redis knows a session, in the arena. */
 const char *sessions_key(struct arena *a, struct uuid session);
 

@@ -8,5 +8,7 @@
 
 extern const struct endpoint categories_create;
 extern const struct endpoint categories_list;
+extern const struct endpoint categories_update;
+extern const struct endpoint categories_delete;
 
 #endif

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#define DEFAULT_CURRENCY "KES"
+#define REINDEX_BATCH 1000
 #define ASCENDING 0
 #define DESCENDING 1
 
@@ -29,22 +29,9 @@ struct product_in {
     struct uuid store_id;
 };
 static const struct field product_in_fields[] = {
-    FIELD(struct product_in, name, .required = true, .max = 255, .eg = "Weep Not, Child",
-          .doc = "What it is called"),
-    FIELD(struct product_in, price, .required = true, .eg = "850", .doc = "More than zero"),
+    PRODUCT_FIELDS(struct product_in),
     FIELD(struct product_in, category_id, .required = true,
           .eg = "01920000-0000-7000-8000-000000000003", .doc = "Where it belongs"),
-    FIELD(struct product_in, description, .max = 10000, .eg = "Novel, paperback",
-          .doc = "More words"),
-    FIELD(struct product_in, currency, .format = FORMAT_CURRENCY, .eg = "KES",
-          .doc = "ISO 4217; default KES"),
-    FIELD(struct product_in, sku, .max = 64, .nullable = true, .eg = "BK-0001",
-          .doc = "Your own number; unique in the store"),
-    FIELD(struct product_in, stock, .min = 0, .max = 1000000000, .eg = "20",
-          .doc = "Units for sale; default 0"),
-    FIELD(struct product_in, weight_g, .min = 0, .max = 10000000, .eg = "250",
-          .doc = "Weight in grams"),
-    FIELD(struct product_in, is_active, .eg = "true", .doc = "Whether it is on sale; default true"),
     FIELD(struct product_in, store_id, .eg = "01920000-0000-7000-8000-000000000002",
           .doc = "Whose it is; for administrators, a seller's own is implied"),
 };
@@ -52,22 +39,29 @@ static const struct field product_in_fields[] = {
 static const char *
 currency_or_default(const char *currency)
 {
-    return currency != NULL ? currency : DEFAULT_CURRENCY;
+    return currency != NULL ? currency : PRODUCT_CURRENCY;
+}
+
+void
+products_check_price(struct input_errors *errors, struct decimal price, const char *currency)
+{
+    int64_t amount;
+
+    if (input_refused(errors, "price") || input_refused(errors, "currency"))
+        return;
+    currency = currency_or_default(currency);
+    if (!money_from_decimal(price, currency, &amount))
+        input_reject(errors, "price", "is too large, or has more decimals than %s has", currency);
+    else if (amount == 0)
+        input_reject(errors, "price", "must be more than zero");
 }
 
 static void
 check_product(struct input_errors *errors, const void *body)
 {
     const struct product_in *in = body;
-    const char *currency = currency_or_default(in->currency);
-    int64_t price;
 
-    if (input_refused(errors, "price") || input_refused(errors, "currency"))
-        return;
-    if (!money_from_decimal(in->price, currency, &price))
-        input_reject(errors, "price", "is too large, or has more decimals than %s has", currency);
-    else if (price == 0)
-        input_reject(errors, "price", "must be more than zero");
+    products_check_price(errors, in->price, in->currency);
 }
 static const struct input product_in = INPUT(product_in, "ProductInput", check_product);
 
@@ -78,6 +72,8 @@ struct product_query {
     const char *search, *currency, *sort_by, *sort_order;
     struct decimal min_price, max_price;
     bool in_stock;
+    const char *cursor;
+    bool facets;
 };
 static const struct field product_query_fields[] = {
     PAGE_FIELDS(struct product_query),
@@ -86,7 +82,8 @@ static const struct field product_query_fields[] = {
     FIELD(struct product_query, store_id, .eg = "01920000-0000-7000-8000-000000000002",
           .doc = "This store's"),
     FIELD(struct product_query, search, .max = 200, .eg = "novel",
-          .doc = "Words in name or description; \"quoted phrases\" and -exclusions"),
+          .doc = "Words in name, description, category or store, the last also begun; \"phrases\" "
+                 "and -exclusions. What nothing matches is taken for misspelt"),
     FIELD(struct product_query, currency, .format = FORMAT_CURRENCY, .eg = "KES",
           .doc = "Priced in this; KES when a price bound is given"),
     FIELD(struct product_query, sort_by, .one_of = "created_at|price|name|rating|relevance",
@@ -97,6 +94,11 @@ static const struct field product_query_fields[] = {
     FIELD(struct product_query, max_price, .eg = "5000.50", .doc = "At most this dear"),
     FIELD(struct product_query, in_stock, .eg = "true",
           .doc = "Only what can, or cannot, be bought"),
+    FIELD(struct product_query, cursor, .max = 1024, .eg = "",
+          .doc =
+              "next_cursor of the page before, with the same filters and order; instead of page"),
+    FIELD(struct product_query, facets, .eg = "true",
+          .doc = "Also count the matches by category, store and price band"),
 };
 
 static void
@@ -138,6 +140,42 @@ static const struct {
 };
 #define SORT_ORDERS (sizeof(sort_orders) / sizeof(sort_orders[0]))
 
+static const struct out_field facet_category_fields[] = {
+    {"category_id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000003", .doc = "The category"},
+    {"name", OUT_TEXT, .eg = "Books", .doc = "Its name"},
+    {"count", OUT_INT, .eg = "12", .doc = "Matches in it"},
+};
+static const struct output facet_category_out = OUTPUT(facet_category_fields, "FacetCategory");
+
+static const struct out_field facet_store_fields[] = {
+    {"store_id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000002", .doc = "The store"},
+    {"name", OUT_TEXT, .eg = "Kibanda Books", .doc = "Its name"},
+    {"count", OUT_INT, .eg = "12", .doc = "Matches in it"},
+};
+static const struct output facet_store_out = OUTPUT(facet_store_fields, "FacetStore");
+
+static const struct out_field facet_price_fields[] = {
+    {"currency", OUT_TEXT, .eg = "KES", .doc = "ISO 4217"},
+    {"min_price", OUT_MONEY, .eg = "100", .doc = "From here (0 is below 1 too)"},
+    {"below", OUT_MONEY, .eg = "1000", .doc = "To below this"},
+    {"count", OUT_INT, .eg = "12", .doc = "Matches in the band"},
+};
+static const struct output facet_price_out = OUTPUT(facet_price_fields, "FacetPrice");
+
+static const struct out_field facet_fields[] = {
+    {"categories", OUT_LIST, .of = &facet_category_out, .doc = "By category, most first"},
+    {"stores", OUT_LIST, .of = &facet_store_out, .doc = "By store, most first"},
+    {"prices", OUT_LIST, .of = &facet_price_out, .doc = "By price band"},
+};
+static const struct output facets_out = OUTPUT(facet_fields, "Facets");
+
+static const struct field product_offer_fields[] = {
+    FIELD(struct product_offer, product_id), FIELD(struct product_offer, store_id),
+    FIELD(struct product_offer, name),       FIELD(struct product_offer, currency),
+    FIELD(struct product_offer, price),      FIELD(struct product_offer, on_sale),
+};
+static const struct input product_offer = INPUT(product_offer, "ProductOffer", NULL);
+
 static const struct out_field product_fields[] = {
     {"id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000005", .doc = "The product"},
     {"store_id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000002", .doc = "Who sells it"},
@@ -161,7 +199,7 @@ static const struct out_field product_fields[] = {
     {"created_at", OUT_TIME, .eg = "2026-02-20T10:00:00Z", .doc = "When it was made"},
     {"updated_at", OUT_TIME, .eg = "2026-02-20T10:00:00Z", .doc = "When it was changed last"},
 };
-static const struct output product_out = OUTPUT(product_fields, "Product");
+const struct output product_out = OUTPUT(product_fields, "Product");
 
 static enum err
 create(struct req *rq)
@@ -184,6 +222,7 @@ create(struct req *rq)
              input_sent(&product_in, in, "weight_g") ? ARG_INT(in->weight_g) : ARG_NULL,
              ARG_BOOL(active));
     pg_queue(ctx, CATALOG_STOCK_ADD, ARG_ID(id), ARG_INT(in->stock));
+    pg_queue(ctx, CATALOG_RATING_ADD, ARG_ID(id));
     return reply_rows(rq, CATALOG_PRODUCT_OWN, ARG_ID(id), ARG_ID(store));
 }
 
@@ -214,19 +253,46 @@ statement_for(const struct product_query *in)
     return sort_orders[i].list[way];
 }
 
+/* The filters, as product_matches() takes them. */
+#define FILTER_ARGS(in, fuzzy)                                                                     \
+    ARG_ID_OR_NULL((in)->category_id), ARG_ID_OR_NULL((in)->store_id), ARG_TEXT((in)->search),     \
+        ARG_BOOL(fuzzy), ARG_TEXT(currency_of((in))),                                              \
+        bound_arg((in), "min_price", (in)->min_price),                                             \
+        bound_arg((in), "max_price", (in)->max_price),                                             \
+        input_sent(&product_query, (in), "in_stock") ? ARG_BOOL((in)->in_stock) : ARG_NULL
+
+/* A bound means nothing without a currency. */
+static const char *
+currency_of(const struct product_query *in)
+{
+    bool bounded =
+        input_sent(&product_query, in, "min_price") || input_sent(&product_query, in, "max_price");
+
+    return bounded ? currency_or_default(in->currency) : in->currency;
+}
+
+static enum err
+list_once(struct req *rq, const struct product_query *in, bool fuzzy)
+{
+    rq->paging.cursor = in->cursor;
+    enum err e = reply_keyed_page(rq, statement_for(in), CATALOG_COUNT, FILTER_ARGS(in, fuzzy));
+    if (e == OK && in->facets) {
+        text_clear(&rq->facets);
+        e = pg_object(&rq->ctx, CATALOG_FACETS, &rq->facets, FILTER_ARGS(in, fuzzy));
+    }
+    return e;
+}
+
+/* Words that nothing matches are looked for once more, as misspelt. */
 static enum err
 list(struct req *rq)
 {
     const struct product_query *in = rq->in;
-    bool bounded =
-        input_sent(&product_query, in, "min_price") || input_sent(&product_query, in, "max_price");
+    enum err e = list_once(rq, in, false);
 
-    return reply_page(
-        rq, statement_for(in), CATALOG_COUNT, ARG_ID_OR_NULL(in->category_id),
-        ARG_ID_OR_NULL(in->store_id), ARG_TEXT(in->search),
-        ARG_TEXT(bounded ? currency_or_default(in->currency) : in->currency),
-        bound_arg(in, "min_price", in->min_price), bound_arg(in, "max_price", in->max_price),
-        input_sent(&product_query, in, "in_stock") ? ARG_BOOL(in->in_stock) : ARG_NULL);
+    if (e == OK && in->search != NULL && rq->paging.total == 0)
+        e = list_once(rq, in, true);
+    return e;
 }
 
 static enum err
@@ -254,6 +320,7 @@ const struct endpoint products_list = {
     .in = &product_query,
     .out = &product_out,
     .shape = SHAPE_PAGE,
+    .facets = &facets_out,
     .replies = {CATALOG_OLDEST, CATALOG_NEWEST, CATALOG_CHEAPEST, CATALOG_DEAREST, CATALOG_BY_NAME,
                 CATALOG_BY_NAME_DOWN, CATALOG_WORST_RATED, CATALOG_BEST_RATED, CATALOG_WORST_MATCH,
                 CATALOG_BEST_MATCH},
@@ -269,11 +336,36 @@ const struct endpoint products_show = {
     .errors = {ERR_VALIDATION, ERR_NOT_FOUND},
 };
 
+enum err
+products_offer(struct ctx *ctx, const struct uuid *products, size_t count,
+               struct product_offer **offers, size_t *offer_count)
+{
+    return pg_all(ctx, CATALOG_FOR_ORDER, &product_offer, offers, offer_count,
+                  ARG_IDS(products, count));
+}
+
 void
 products_take_stock(struct ctx *ctx, const struct uuid *products, const int64_t *quantities,
                     size_t count)
 {
     pg_queue(ctx, CATALOG_STOCK_TAKE, ARG_IDS(products, count), ARG_INTS(quantities, count));
+}
+
+void
+products_count_rating(struct ctx *ctx, struct uuid product, int64_t ratings, int64_t points)
+{
+    pg_queue(ctx, CATALOG_COUNT_RATING, ARG_ID(product), ARG_INT(ratings), ARG_INT(points));
+}
+
+enum err
+products_reindex(struct ctx *ctx, const struct delivery *d)
+{
+    int64_t done;
+
+    enum err e = pg_touch(ctx, CATALOG_REINDEX, &done, ARG_ID(d->subject), ARG_INT(REINDEX_BATCH));
+    if (e == OK && done == REINDEX_BATCH)
+        outbox_add(ctx, EVENT_NAMES_CHANGED, d->subject, (struct uuid){{0}});
+    return e;
 }
 
 enum err

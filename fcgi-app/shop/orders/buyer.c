@@ -31,7 +31,7 @@ static const struct out_field part_fields[] = {
     {"tracking_number", OUT_TEXT, .nullable = true, .eg = "KE123", .doc = "Of the parcel"},
     {"updated_at", OUT_TIME, .eg = "2026-02-20T10:00:00Z", .doc = "When it moved last"},
 };
-static const struct output part_out = OUTPUT(part_fields, "OrderPart");
+const struct output order_part_out = OUTPUT(part_fields, "OrderPart");
 
 static const struct out_field payment_fields[] = {
     {"id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000007", .doc = "The payment"},
@@ -46,7 +46,7 @@ static const struct out_field payment_fields[] = {
     {"receipt", OUT_TEXT, .nullable = true, .eg = "SIM7H2K9QX", .doc = "The provider's receipt"},
     {"updated_at", OUT_TIME, .eg = "2026-02-20T10:00:00Z", .doc = "When it changed last"},
 };
-static const struct output payment_out = OUTPUT(payment_fields, "OrderPayment");
+const struct output order_payment_out = OUTPUT(payment_fields, "OrderPayment");
 
 static const struct out_field event_fields[] = {
     {"event", OUT_TEXT, .eg = "placed", .doc = "What happened"},
@@ -72,8 +72,8 @@ static const struct out_field order_fields[] = {
     {"cancel_reason", OUT_TEXT, .nullable = true, .one_of = "buyer|seller|expired", .eg = "buyer",
      .doc = "Why it was cancelled"},
     {"items", OUT_LIST, .of = &order_line_out, .doc = "What was bought"},
-    {"parts", OUT_LIST, .of = &part_out, .doc = "One for each store"},
-    {"payment", OUT_OBJECT, .nullable = true, .of = &payment_out,
+    {"parts", OUT_LIST, .of = &order_part_out, .doc = "One for each store"},
+    {"payment", OUT_OBJECT, .nullable = true, .of = &order_payment_out,
      .doc = "The payment, once there is one"},
     {"events", OUT_LIST, .of = &order_event_out, .doc = "What happened, in order"},
     {"created_at", OUT_TIME, .eg = "2026-02-20T10:00:00Z", .doc = "When it was placed"},

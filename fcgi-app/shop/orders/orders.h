@@ -16,6 +16,8 @@
 extern const struct output order_out;
 extern const struct output order_line_out;
 extern const struct output order_event_out;
+extern const struct output order_part_out;
+extern const struct output order_payment_out;
 
 #define ORDER_STATUS_WORDS "pending|paid|processing|shipping|shipped|completed|cancelled"
 #define PAYMENT_STATUS_WORDS "unpaid|paid|partially_refunded|refunded"
@@ -24,6 +26,7 @@ extern const struct endpoint orders_place;       /* place.c */
 extern const struct endpoint orders_list;        /* buyer.c */
 extern const struct endpoint orders_show;        /* buyer.c */
 extern const struct endpoint orders_cancel;      /* buyer.c */
+extern const struct endpoint orders_admin_list;  /* admin.c */
 extern const struct endpoint orders_seller_list; /* seller.c */
 extern const struct endpoint orders_set_status;  /* seller.c */
 

@@ -1,5 +1,6 @@
 /*
- * From a cart to an order, in one transaction: read the cart under its lock, decide in C, write.
+ * From a cart, or a list of items, to an order, in one transaction: read (the cart under its lock),
+ * decide in C, write.
  *
  * Stock is taken last among the writes, so that the rows that everybody wants are locked for the
  * shortest time. Two orders for the last unit meet at that row; one is refused, whole. The price is
@@ -8,6 +9,7 @@
  */
 #include "base/config.h"
 #include "io/pg.h"
+#include "shop/addresses.h"
 #include "shop/cart.h"
 #include "shop/catalog/products.h"
 #include "shop/orders/orders.h"
@@ -20,16 +22,36 @@
 #define ORDER_NUMBER_LENGTH                                                                        \
     10 /* 50 random bits; at most 12 characters, M-Pesa's AccountReference */
 
+struct item_in {
+    uint64_t sent;
+    struct uuid product_id;
+    int64_t quantity;
+};
+static const struct field item_in_fields[] = {
+    FIELD(struct item_in, product_id, .required = true,
+          .eg = "01920000-0000-7000-8000-000000000005", .doc = "A product that is on sale"),
+    FIELD(struct item_in, quantity, .required = true, .min = 1, .max = 999, .eg = "2",
+          .doc = "Units"),
+};
+static const struct input item_in = INPUT(item_in, "OrderItemInput", NULL);
+
 struct place_in {
     uint64_t sent;
     struct json_value shipping_address;
+    struct uuid address_id;
+    struct list_value items;
     const char *payment_method, *notes;
 };
 static const struct field place_in_fields[] = {
-    FIELD(struct place_in, shipping_address, .required = true, .max = 2000,
+    FIELD(struct place_in, shipping_address, .min = 1, .max = 2000,
           .eg = "{\"street\":\"Moi Avenue 12\",\"city\":\"Nairobi\",\"country\":\"KE\"}",
           .doc =
               "A text, or an object of street, city, country and postal_code; given back as sent"),
+    FIELD(struct place_in, address_id, .eg = "01920000-0000-7000-8000-000000000009",
+          .doc = "One of your addresses, instead of shipping_address"),
+    FIELD(struct place_in, items, .items = &item_in, .min = 1, .max = 100,
+          .eg = "[{\"product_id\":\"01920000-0000-7000-8000-000000000005\",\"quantity\":2}]",
+          .doc = "What to buy instead of the cart, which is then left alone"),
     FIELD(struct place_in, payment_method, .one_of = "mpesa|stripe|cash_on_delivery|simulated",
           .eg = "cash_on_delivery",
           .doc = "One that the shop offers; default simulated in a demo shop, else required"),
@@ -46,13 +68,40 @@ method_of(const struct place_in *in)
 }
 
 static void
+check_items(struct input_errors *errors, const struct list_value *list)
+{
+    const struct item_in *items = list->items;
+
+    for (size_t i = 0; i < list->count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (uuid_equal(items[i].product_id, items[j].product_id))
+                input_reject(errors, "items", "name a product twice");
+        }
+    }
+}
+
+/* A text of blanks, or an object without a member. */
+static bool
+is_empty(const struct json_value *address)
+{
+    if (address->is_string)
+        return address->string[strspn(address->string, " \t\r\n")] == '\0';
+    return strchr(address->text, ':') == NULL;
+}
+
+static void
 check_place(struct input_errors *errors, const void *body)
 {
     const struct place_in *in = body;
+    bool by_id = !uuid_is_nil(in->address_id);
 
-    if (in->shipping_address.text != NULL && strpbrk(in->shipping_address.text, ":") == NULL &&
-        !in->shipping_address.is_string)
+    if (in->shipping_address.text == NULL && !by_id && !input_refused(errors, "address_id"))
+        input_reject(errors, "shipping_address", "is required");
+    if (in->shipping_address.text != NULL && by_id)
+        input_reject(errors, "address_id", "comes instead of shipping_address, not with it");
+    if (in->shipping_address.text != NULL && is_empty(&in->shipping_address))
         input_reject(errors, "shipping_address", "must not be empty");
+    check_items(errors, &in->items);
     if (input_refused(errors, "payment_method"))
         return;
     if (in->payment_method == NULL && !config_is_demo())
@@ -82,13 +131,50 @@ demand_sellable(struct ctx *ctx, const struct cart_line *lines, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (!lines[i].on_sale)
             return refuse_unsold(ctx, &lines[i]);
+        if (strcmp(lines[i].currency, lines[0].currency) != 0)
+            return fail(ctx, ERR_VALIDATION, "items", "are priced in several currencies");
     }
     return OK;
 }
 
+static const struct product_offer *
+offer_of(const struct product_offer *offers, size_t count, struct uuid product)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (uuid_equal(offers[i].product_id, product))
+            return &offers[i];
+    }
+    return NULL;
+}
+
+/* The items of the request as lines, each with what the product costs now. */
+static enum err
+take_items(struct ctx *ctx, const struct list_value *list, struct cart_line **lines, size_t *count)
+{
+    const struct item_in *items = list->items;
+    struct uuid *ids = arena_array(ctx->arena, list->count, sizeof(*ids));
+    struct product_offer *offers;
+    size_t found;
+
+    for (size_t i = 0; i < list->count; i++)
+        ids[i] = items[i].product_id;
+    enum err e = products_offer(ctx, ids, list->count, &offers, &found);
+    *lines = arena_array(ctx->arena, list->count, sizeof(**lines));
+    *count = list->count;
+    for (size_t i = 0; e == OK && i < list->count; i++) {
+        const struct product_offer *o = offer_of(offers, found, ids[i]);
+        if (o == NULL)
+            return fail(ctx, ERR_VALIDATION, arena_printf(ctx->arena, "items[%zu].product_id", i),
+                        "is not a known product");
+        (*lines)[i] = (struct cart_line){o->product_id, o->store_id,       o->name,   o->currency,
+                                         o->price,      items[i].quantity, o->on_sale};
+    }
+    return e;
+}
+
 static void
-write_order(struct ctx *ctx, const struct place_in *in, struct uuid id, const char *currency,
-            const struct priced_order *order)
+write_order(struct ctx *ctx, const struct place_in *in, struct uuid id, const char *address,
+            const char *currency, const struct priced_order *order)
 {
     enum payment_method method = method_of(in);
     char number[ORDER_NUMBER_LENGTH + 1];
@@ -102,7 +188,7 @@ write_order(struct ctx *ctx, const struct place_in *in, struct uuid id, const ch
     }
     pg_queue(ctx, ORDERS_ADD, ARG_ID(id), ARG_TEXT(number), ARG_ID(ctx->actor.account),
              ARG_TEXT(payment_method_name(method)), ARG_TEXT(currency), ARG_INT(order->total),
-             ARG_TEXT(in->shipping_address.text), ARG_TEXT(in->notes),
+             ARG_TEXT(address), ARG_TEXT(in->notes),
              payment_method_expires(method) ? ARG_TIME(ctx->now_ms + conf->order_payment_ttl.ms)
                                             : ARG_NULL);
     pg_queue(ctx, ORDERS_ADD_PARTS, ARG_ID(id), ARG_IDS(stores, order->part_count),
@@ -113,15 +199,20 @@ write_order(struct ctx *ctx, const struct place_in *in, struct uuid id, const ch
 static enum err
 place(struct req *rq)
 {
+    const struct place_in *in = rq->in;
     struct ctx *ctx = &rq->ctx;
     struct uuid id = uuid_v7(ctx->now_ms);
+    const char *address = in->shipping_address.text;
+    bool from_cart = in->items.count == 0;
     struct cart_line *cart;
     struct priced_order order;
     size_t n;
 
-    enum err e = cart_take(ctx, &cart, &n);
+    enum err e = from_cart ? cart_take(ctx, &cart, &n) : take_items(ctx, &in->items, &cart, &n);
     if (e == OK)
         e = demand_sellable(ctx, cart, n);
+    if (e == OK && address == NULL)
+        e = addresses_for_order(ctx, in->address_id, &address);
     if (e != OK)
         return e;
 
@@ -143,10 +234,11 @@ place(struct req *rq)
     if (!pricing_sum(ctx->arena, lines, n, &order))
         return fail(ctx, ERR_VALIDATION, "items", "the total is larger than an order may be");
 
-    write_order(ctx, rq->in, id, cart[0].currency, &order);
+    write_order(ctx, in, id, address, cart[0].currency, &order);
     pg_queue(ctx, ORDERS_ADD_LINES, ARG_ID(id), ARG_IDS(stores, n), ARG_IDS(products, n),
              ARG_TEXTS(names, n), ARG_INTS(prices, n), ARG_INTS(quantities, n));
-    cart_empty(ctx);
+    if (from_cart)
+        cart_empty(ctx);
     outbox_add(ctx, EVENT_ORDER_CREATED, id, (struct uuid){{0}});
     products_take_stock(ctx, products, quantities, n);
     return reply_rows(rq, ORDERS_SHOW, ARG_ID(id), ARG_ID(ctx->actor.account));
@@ -155,7 +247,7 @@ place(struct req *rq)
 const struct endpoint orders_place = {
     .name = "order_place",
     .tag = "Orders",
-    .doc = "Buys what is in the cart: all of it or nothing. Stock is taken now.",
+    .doc = "Buys the cart, or the items given: all or nothing. Stock is taken now.",
     .run = place,
     .in = &place_in,
     .out = &order_out,

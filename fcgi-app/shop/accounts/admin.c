@@ -1,0 +1,152 @@
+/*
+ * Deactivating an account ends its sessions, and so does taking a role away: an access token must
+ * not outlive what it was issued for. Nobody takes the administrator's role from himself, so that a
+ * shop cannot lose its last one by a slip.
+ */
+#include "shop/accounts/admin.h"
+#include "io/pg.h"
+#include "shop/accounts/accounts.h"
+#include "shop/accounts/sessions.h"
+#include "shop/req.h"
+
+#define ROLE_WORDS "buyer|seller|admin"
+
+struct user_query {
+    uint64_t sent;
+    int64_t page, per_page;
+    const char *search, *role;
+    bool is_active;
+};
+static const struct field user_query_fields[] = {
+    PAGE_FIELDS(struct user_query),
+    FIELD(struct user_query, search, .max = 254, .eg = "ann@example.com",
+          .doc = "An e-mail address, phone or username, or a part of a name"),
+    FIELD(struct user_query, role, .one_of = ROLE_WORDS, .eg = "seller",
+          .doc = "Who hold this role"),
+    FIELD(struct user_query, is_active, .eg = "true", .doc = "Only the active, or the deactivated"),
+};
+static const struct input user_query = INPUT(user_query, "UserQuery", NULL);
+
+struct user_change {
+    uint64_t sent;
+    bool is_active;
+    struct word_set roles;
+};
+static const struct field user_change_fields[] = {
+    FIELD(struct user_change, is_active, .eg = "false",
+          .doc = "Deactivated accounts cannot sign in"),
+    FIELD(struct user_change, roles, .one_of = ROLE_WORDS, .eg = "[\"buyer\",\"admin\"]",
+          .doc = "All that it shall hold; a seller is who has a store"),
+};
+static const struct input user_change = INPUT(user_change, "UserChange", NULL);
+
+struct user_row {
+    struct uuid id;
+    bool is_active, is_buyer, is_seller, is_admin;
+};
+static const struct field user_row_fields[] = {
+    FIELD(struct user_row, id),       FIELD(struct user_row, is_active),
+    FIELD(struct user_row, is_buyer), FIELD(struct user_row, is_seller),
+    FIELD(struct user_row, is_admin),
+};
+static const struct input user_row = INPUT(user_row, "UserRow", NULL);
+
+static const struct out_field user_fields[] = {
+    {"id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000001", .doc = "The account"},
+    {"name", OUT_TEXT, .eg = "Ann Wanjiru", .doc = "Its name"},
+    {"email", OUT_TEXT, .nullable = true, .eg = "ann@example.com", .doc = "In lower case"},
+    {"phone", OUT_TEXT, .nullable = true, .eg = "+254712345678", .doc = "In E.164"},
+    {"username", OUT_TEXT, .nullable = true, .eg = "ann", .doc = "In lower case"},
+    {"is_active", OUT_BOOL, .eg = "true", .doc = "Whether it may sign in"},
+    {"roles", OUT_LIST, .one_of = ROLE_WORDS, .eg = "buyer", .doc = "What it may act as"},
+    {"created_at", OUT_TIME, .eg = "2026-02-20T10:00:00Z", .doc = "When it was made"},
+    {"updated_at", OUT_TIME, .eg = "2026-02-20T10:00:00Z", .doc = "When it was changed last"},
+};
+static const struct output user_out = OUTPUT(user_fields, "User");
+
+static enum err
+list(struct req *rq)
+{
+    const struct user_query *in = rq->in;
+
+    return reply_page(
+        rq, ACCOUNTS_ADMIN_LIST, ACCOUNTS_ADMIN_COUNT, ARG_TEXT(in->search), ARG_TEXT(in->role),
+        input_sent(&user_query, in, "is_active") ? ARG_BOOL(in->is_active) : ARG_NULL);
+}
+
+static bool
+wants(const struct user_change *in, enum role role)
+{
+    return (in->roles.bits & (UINT64_C(1) << (role - ROLE_BUYER))) != 0;
+}
+
+static enum err
+change_roles(struct ctx *ctx, const struct user_change *in, const struct user_row *user, bool *lost)
+{
+    const bool holds[ROLE__COUNT] = {[ROLE_BUYER] = user->is_buyer,
+                                     [ROLE_SELLER] = user->is_seller,
+                                     [ROLE_ADMIN] = user->is_admin};
+    enum err e = OK;
+
+    if (wants(in, ROLE_SELLER) != user->is_seller)
+        return fail(ctx, ERR_VALIDATION, "roles",
+                    "seller is who has opened a store, and stays one");
+    if (user->is_admin && !wants(in, ROLE_ADMIN) && uuid_equal(user->id, ctx->actor.account))
+        return fail(ctx, ERR_VALIDATION, "roles", "nobody takes the role admin from himself");
+    if (in->roles.bits == 0)
+        return fail(ctx, ERR_VALIDATION, "roles", "must name at least one role");
+    for (enum role r = ROLE_BUYER; e == OK && r < ROLE__COUNT; r++) {
+        if (wants(in, r) && !holds[r])
+            e = accounts_grant(ctx, user->id, r);
+        if (!wants(in, r) && holds[r]) {
+            e = pg_touch(ctx, ACCOUNTS_REVOKE, NULL, ARG_ID(user->id), ARG_TEXT(role_name(r)));
+            *lost = true;
+        }
+    }
+    return e;
+}
+
+static enum err
+update(struct req *rq)
+{
+    const struct user_change *in = rq->in;
+    struct ctx *ctx = &rq->ctx;
+    struct user_row user = {0};
+    bool lost = false;
+
+    enum err e = pg_one(ctx, ACCOUNTS_ROLES, &user_row, &user, ARG_ID(rq->ids[0]));
+    if (e == OK && input_sent(&user_change, in, "roles"))
+        e = change_roles(ctx, in, &user, &lost);
+    if (e == OK && input_sent(&user_change, in, "is_active")) {
+        if (!in->is_active && uuid_equal(user.id, ctx->actor.account))
+            return fail(ctx, ERR_VALIDATION, "is_active", "nobody deactivates himself");
+        e = pg_run(ctx, ACCOUNTS_SET_ACTIVE, ARG_ID(user.id), ARG_BOOL(in->is_active));
+        lost = lost || !in->is_active;
+    }
+    if (e == OK && lost)
+        e = sessions_end_others(ctx, user.id, (struct uuid){{0}}, "by_administrator");
+    return e != OK ? e : reply_rows(rq, ACCOUNTS_ADMIN_SHOW, ARG_ID(user.id));
+}
+
+const struct endpoint admin_user_list = {
+    .name = "admin_user_list",
+    .tag = "Administration",
+    .doc = "Accounts, newest first.",
+    .run = list,
+    .in = &user_query,
+    .out = &user_out,
+    .shape = SHAPE_PAGE,
+    .replies = {ACCOUNTS_ADMIN_LIST},
+    .errors = {ERR_VALIDATION},
+};
+const struct endpoint admin_user_update = {
+    .name = "admin_user_update",
+    .tag = "Administration",
+    .doc =
+        "Activates, deactivates, grants roles and takes them; who loses something is signed out.",
+    .run = update,
+    .in = &user_change,
+    .out = &user_out,
+    .replies = {ACCOUNTS_ADMIN_SHOW},
+    .errors = {ERR_VALIDATION, ERR_NOT_FOUND},
+};

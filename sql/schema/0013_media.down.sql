@@ -1,0 +1,1 @@
+DROP INDEX stores_logo_url, product_images_url;

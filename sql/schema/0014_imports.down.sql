@@ -1,0 +1,2 @@
+DROP INDEX products_export;
+DROP TABLE product_imports;
