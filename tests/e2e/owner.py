@@ -17,7 +17,7 @@ def sql(statement, url=None, **values):
                'ON_ERROR_STOP=1']
     for name, value in values.items():
         command += ['-v', f'{name}={value}']
-    done = subprocess.run(command, input=statement, capture_output=True, text=True, timeout=60,
+    done = subprocess.run(command, input=statement, capture_output=True, text=True, timeout=300,
                           check=False)
     if done.returncode != 0:
         raise Failed(f'psql: {done.stderr.strip()}: {statement}')
@@ -66,8 +66,9 @@ def workers(server):
 
 
 def stop(server):
+    """PostgreSQL takes SIGTERM for "when the last client has left"; SIGINT is "now"."""
     pid = pid_of(server)
-    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGINT if server == 'postgres' else signal.SIGTERM)
 
     def is_gone():
         try:

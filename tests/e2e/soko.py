@@ -28,8 +28,8 @@ API = '/api/v1'
 
 
 class Answer:
-    def __init__(self, status, headers, text):
-        self.status, self.headers, self.text = status, headers, text
+    def __init__(self, status, headers, text, content=b''):
+        self.status, self.headers, self.text, self.content = status, headers, text, content
         try:
             self.json = json.loads(text) if text else None
         except ValueError:
@@ -93,15 +93,21 @@ class Shop:
             try:
                 c.request(method, path, body=data, headers=h)
                 r = c.getresponse()
-                text = r.read().decode('utf-8', 'replace')
+                content = r.read()
                 break
             except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
                 if attempt == 1 or not reused:
                     self.local.c = None
                     raise
-        a = Answer(r.status, {k.lower(): v for k, v in r.getheaders()}, text)
+        a = Answer(r.status, {k.lower(): v for k, v in r.getheaders()},
+                   content.decode('utf-8', 'replace'), content)
         self._note(method, path, a)
         return a
+
+    def upload(self, path, field, data, token=None, headers=None, filename='a.png'):
+        """Posts a form with one file, as a browser does; each with a boundary of its own."""
+        body, kind = form((field, filename, data))
+        return self.call('POST', path, None, token, {'Content-Type': kind, **(headers or {})}, body)
 
     def _note(self, method, path, a):
         if not self.log:
@@ -165,6 +171,16 @@ class Shop:
         return self.call('POST', '/orders', {'shipping_address': 'Moi Avenue 12, Nairobi',
                                              'payment_method': method}, token,
                          {'Idempotency-Key': key} if key else None)
+
+
+def form(*parts):
+    """A multipart/form-data body of (field, filename, bytes), and its Content-Type."""
+    boundary = 'soko-' + secrets.token_hex(12)
+    body = b''.join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="{filename}"\r\n'
+        'Content-Type: application/octet-stream\r\n\r\n'.encode() + data + b'\r\n'
+        for field, filename, data in parts) + f'--{boundary}--\r\n'.encode()
+    return body, f'multipart/form-data; boundary={boundary}'
 
 
 class Failed(Exception):

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from nginx_raw import Connection, ask
 from owner import ctl_json, workers
+from pictures import JPEG
 from soko import API, Failed, Shop, Suite, check, equal
 
 suite = Suite()
@@ -217,8 +218,8 @@ def test_another_content_type_is_415():
 # --- paths ----------------------------------------------------------------------------------------
 
 def filled(path, value=None):
-    """A route's path with ids in it: unknown ones, or what is given."""
-    return re.sub(':[a-z_]+', lambda _: value or str(uuid.uuid4()), path)
+    """A route's path with ids in it: unknown ones, or what is given; a number is 1."""
+    return re.sub(':[a-z_]+', lambda m: '1' if m[0] == ':n' else value or str(uuid.uuid4()), path)
 
 
 @hostile
@@ -241,14 +242,20 @@ def test_a_malformed_id_is_400_and_names_the_field():
 @hostile
 def test_an_unknown_id_is_404():
     bodies = {'review_create': {'rating': 5}, 'cart_set_item': {'quantity': 1},
-              'order_set_status': {'status': 'processing'}}
+              'order_set_status': {'status': 'processing'}, 'address_update': {'city': 'Kisumu'},
+              'store_update': {'name': 'Kibanda'}, 'store_set_status': {'status': 'active'},
+              'category_update': {'name': 'Maps'}, 'product_update': {'name': 'Map'},
+              'review_update': {'rating': 3}, 'admin_user_update': {'is_active': True}}
     seen = 0
     for row in TABLE:
         if row['ids']:
             for id_ in (str(uuid.uuid4()), str(uuid.uuid4()).upper(), str(uuid.UUID(int=0)),
                         str(uuid.UUID(int=2 ** 128 - 1))):
-                a = shop.call(row['method'], filled(row['path'], id_), bodies.get(row['name']),
-                              People.token(row['who']))
+                path, token = filled(row['path'], id_), People.token(row['who'])
+                if row['upload']:
+                    a = shop.upload(path, row['upload'], JPEG, token)
+                else:
+                    a = shop.call(row['method'], path, bodies.get(row['name']), token)
                 refused(a, f'{row["method"]} {row["path"]} {id_}', 404, 'NOT_FOUND')
                 seen += 1
     check(seen >= 4 * 8, f'only {seen} requests')

@@ -4,8 +4,9 @@ The rows come from `sokoctl routes --json`, the bodies from the examples of the 
 a new route is tested before its author thinks of it. A new kind of id needs a thing here; without
 one its rows fail.
 """
-from orders_common import UNKNOWN, Buyer, shop
+from orders_common import UNKNOWN, Buyer, move_all, shop
 from owner import ctl_json
+from pictures import png
 from soko import Failed, Suite, check, demand, equal
 
 suite = Suite()
@@ -30,9 +31,23 @@ product = shop.new_product(seller, category['id'], stock=1000)
 order = buyer.order((product, 2), method='cash_on_delivery')
 buyer.fill((product, 1))
 
+shipped = buyer.order((product, 1), method='cash_on_delivery')
+move_all(seller, shipped, 'processing', 'shipping', 'shipped')
+buyer.fill((product, 1))
+review = demand(buyer.call('POST', f'/products/{product["id"]}/reviews', {'rating': 4}), 201).data
+address = demand(buyer.call('POST', '/addresses', {'line1': 'Moi Avenue 12', 'city': 'Nairobi',
+                                                   'country': 'KE'}), 201).data
+session = demand(buyer.call('GET', '/auth/sessions'), 200).data[0]
+account = demand(buyer.call('GET', '/auth/profile'), 200).data
+
+PIXEL = png(1, 1)
+demand(shop.upload(f'/products/{product["id"]}/image', 'image', PIXEL,
+                   seller['access_token']), 201)
+
 # A thing of each kind, which is the buyer's or the seller's.
 THINGS = {'product': product['id'], 'store': seller['store_id'], 'category': category['id'],
-          'order': order['id']}
+          'order': order['id'], 'review': review['id'], 'address': address['id'],
+          'session': session['id'], 'account': account['id'], 'number': '1'}
 
 
 def name_of(row):
@@ -69,6 +84,8 @@ def example(schema):
 
 
 def body_for(row):
+    if row['upload']:
+        return None
     template = '/'.join('{' + p[1:] + '}' if p.startswith(':') else p
                         for p in row['path'].split('/'))
     body = document['paths'][template][row['method'].lower()].get('requestBody')
@@ -76,6 +93,8 @@ def body_for(row):
 
 
 def call(row, token=None, path=None, body=None):
+    if row['upload']:
+        return shop.upload(path or path_to(row), row['upload'], PIXEL, token)
     if body is None and row['method'] in ('POST', 'PUT'):
         body = {}
     return shop.call(row['method'], path or path_to(row), body, token)
@@ -172,7 +191,8 @@ def test_ids_that_are_none():
         for bad in ('x', '1', UNKNOWN[:-1], UNKNOWN + '0', "'--", '%00', 'null'):
             a = call(row, who, path_with(row, [bad] * len(row['ids'])), body_for(row))
             demand(a, 400, 'VALIDATION_ERROR')
-        a = call(row, who, path_with(row, [UNKNOWN] * len(row['ids'])), body_for(row))
+        unknown = [THINGS[k] if k == 'number' else UNKNOWN for k in row['ids']]
+        a = call(row, who, path_with(row, unknown), body_for(row))
         demand(a, 404, 'NOT_FOUND')
     each([r for r in rows if r['ids']], one)
 
