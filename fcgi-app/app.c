@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "exchange.h"
+#include "io/http_out.h"
 #include "route_facts.h"
 #include "shop/constraints.h"
 
@@ -20,11 +21,13 @@
 #define UNREAD_MAX ((size_t)1024) /* a body that nobody asked for: "{}" is common */
 #define DEFAULT_PER_PAGE 10
 #define AGENT_MAX ((size_t)255)
+#define TOKEN_DIGITS 64
 
 struct worker {
     struct fcgi *fcgi;
     struct pg *pg;
     struct cache *cache;
+    struct http_out *http;
     struct arena *arena;
     const struct route *table;
     size_t count;
@@ -86,6 +89,7 @@ read_head(struct exchange *x)
     x->method_word = param_or(x, "REQUEST_METHOD", "");
     x->method = method_parse(x->method_word);
     x->rq.address = param_or(x, "REMOTE_ADDR", "unknown");
+    x->rq.signature = param_or(x, "HTTP_STRIPE_SIGNATURE", "");
     x->rq.agent = readable(x, param_or(x, "HTTP_USER_AGENT", ""));
     x->rq.reply = text_new(ctx->arena, REPLY_MAX);
     x->rq.facets = text_new(ctx->arena, REPLY_MAX);
@@ -154,12 +158,25 @@ read_number(const char *s, int64_t *out)
     return true;
 }
 
+/* A token is 256 random bits: whoever sends another shape guesses. */
+static bool
+is_token(const char *s)
+{
+    return strspn(s, "0123456789abcdef") == TOKEN_DIGITS && s[TOKEN_DIGITS] == '\0';
+}
+
 static enum err
 read_ids(struct exchange *x, const char *const ids[ROUTE_IDS_MAX])
 {
     enum err e = OK;
 
     for (size_t i = 0; i < ROUTE_IDS_MAX && x->route->ids[i] != ID_NONE; i++) {
+        if (x->route->ids[i] == ID_TOKEN) {
+            if (!is_token(ids[i]))
+                return fail(&x->rq.ctx, ERR_NOT_FOUND, NULL, "there is nothing at this path");
+            x->rq.words[i] = ids[i];
+            continue;
+        }
         if (x->route->ids[i] == ID_NUMBER) {
             if (!read_number(ids[i], &x->rq.numbers[i]))
                 e = fail(&x->rq.ctx, ERR_VALIDATION, id_name(x, i), "must be a number from 1");
@@ -216,6 +233,8 @@ read_body(struct exchange *x)
         return fail(ctx, e, NULL, "the body may have at most %zu bytes", max);
     if (e == ERR_VALIDATION)
         return fail(ctx, e, NULL, "the body ended early, or has no Content-Length");
+    x->rq.raw = x->body;
+    x->rq.raw_len = x->body_len;
     if (e == OK && x->rq.endpoint->upload != NULL)
         return read_upload(x);
     if (e != OK || x->rq.endpoint->in == NULL)
@@ -336,6 +355,7 @@ serve_one(const struct worker *w)
     x->rq.ctx.arena = w->arena;
     x->rq.ctx.pg = w->pg;
     x->rq.ctx.cache = w->cache;
+    x->rq.ctx.http = w->http;
     read_head(x);
     enum err e = serve(x, w);
     reply(x, e);
@@ -363,13 +383,14 @@ app_serve(int fd, const struct route *table, size_t count, enum pool pool, struc
         .fcgi = fcgi_new(fd),
         .pg = pg_new(&options),
         .cache = cache_new(conf->redis_address, conf->redis_timeout.ms),
+        .http = http_out_new("Soko/" SOKO_VERSION),
         .arena = arena_new(),
         .table = table,
         .count = count,
     };
 
     /* A database that is away may come back; a statement that it refuses will not mend itself. */
-    int status = pg_open(w.pg) == ERR_INTERNAL ? PREFORK_UNFIT : 0;
+    int status = w.http == NULL || pg_open(w.pg) == ERR_INTERNAL ? PREFORK_UNFIT : 0;
     if (status == 0)
         slot_ready(slot);
     while (status == 0 && !slot_done(slot) && fcgi_accept(w.fcgi, stop)) {
@@ -379,6 +400,7 @@ app_serve(int fd, const struct route *table, size_t count, enum pool pool, struc
     }
     arena_free(w.arena);
     cache_free(w.cache);
+    http_out_free(w.http);
     pg_free(w.pg);
     fcgi_free(w.fcgi);
     return status;

@@ -186,6 +186,10 @@ write_good(struct exchange *x, struct text *head, struct text *body)
     }
     if (x->replayed)
         text_puts(head, "Idempotent-Replayed: true\r\n");
+    if (x->rq.endpoint != NULL && x->rq.endpoint->bare) {
+        text_add(body, x->rq.reply.data, x->rq.reply.len);
+        return;
+    }
     text_puts(body, "{\"data\":");
     text_add(body, x->rq.reply.data, x->rq.reply.len);
     write_meta(body, x, true);

@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "io/cache.h"
+#include "io/http_out.h"
 #include "io/pg.h"
 #include "io/tx.h"
 #include "shop/accounts/sessions.h"
@@ -18,6 +19,7 @@
 #include "shop/constraints.h"
 #include "shop/idempotency.h"
 #include "shop/media.h"
+#include "shop/messages.h"
 #include "shop/orders/orders.h"
 #include "shop/payments/payments.h"
 #include "shop/stmt.h"
@@ -29,14 +31,25 @@
 static const struct consumer {
     const char *name;
     enum err (*run)(struct ctx *ctx, const struct delivery *d);
+    enum err (*start)(struct ctx *ctx, const struct delivery *d, void **step);
+    enum err (*call)(struct ctx *ctx, void *step);
+    enum err (*finish)(struct ctx *ctx, void *step);
 } consumers[] = {
-    {"payments_begin", payments_begin},
-    {"payments_ask", payments_ask},
-    {"payments_refund_order", payments_refund_order},
-    {"payments_refund_part", payments_refund_part},
-    {"payments_pay_refund", payments_pay_refund},
-    {"sessions_bury", sessions_bury},
-    {"products_reindex", products_reindex},
+    {.name = "payments_begin", .run = payments_begin},
+    {.name = "payments_ask", .run = payments_ask},
+    {.name = "payments_refund_order", .run = payments_refund_order},
+    {.name = "payments_refund_part", .run = payments_refund_part},
+    {.name = "payments_hear", .run = payments_hear},
+    {.name = "refunds_send",
+     .start = refunds_start,
+     .call = refunds_call,
+     .finish = refunds_finish},
+    {.name = "messages_send",
+     .start = messages_start,
+     .call = messages_call,
+     .finish = messages_finish},
+    {.name = "sessions_bury", .run = sessions_bury},
+    {.name = "products_reindex", .run = products_reindex},
 };
 #define CONSUMERS (sizeof(consumers) / sizeof(consumers[0]))
 
@@ -45,6 +58,7 @@ struct lane_state {
     enum lane lane;
     struct pg *pg;
     struct cache *cache;
+    struct http_out *http;
     struct arena *arena; /* of one turn */
     struct media_sweep media;
     int64_t swept_ms; /* when the schedule ran last */
@@ -64,20 +78,63 @@ find_consumer(const char *name)
 static struct ctx
 fresh_ctx(const struct lane_state *l, struct arena *a, const char *trace_id)
 {
-    return (struct ctx){
-        .arena = a, .pg = l->pg, .cache = l->cache, .now_ms = clock_ms(), .trace_id = trace_id};
+    return (struct ctx){.arena = a,
+                        .pg = l->pg,
+                        .cache = l->cache,
+                        .http = l->http,
+                        .now_ms = clock_ms(),
+                        .trace_id = trace_id};
+}
+
+/* One delivery under way. */
+struct effort {
+    const struct delivery *delivery;
+    const struct consumer *consumer;
+    void *step; /* from start() to finish() */
+};
+
+static enum err
+run_work(struct ctx *ctx, void *arg)
+{
+    struct effort *w = arg;
+
+    enum err e = w->consumer->run(ctx, w->delivery);
+    return e != OK ? e : outbox_done(ctx, w->delivery);
 }
 
 static enum err
-deliver_work(struct ctx *ctx, void *arg)
+start_work(struct ctx *ctx, void *arg)
 {
-    const struct delivery *d = arg;
-    const struct consumer *c = find_consumer(d->consumer);
+    struct effort *w = arg;
 
-    if (c == NULL)
+    w->step = NULL;
+    enum err e = w->consumer->start(ctx, w->delivery, &w->step);
+    return e != OK || w->step != NULL ? e : outbox_done(ctx, w->delivery);
+}
+
+static enum err
+finish_work(struct ctx *ctx, void *arg)
+{
+    struct effort *w = arg;
+
+    enum err e = w->consumer->finish(ctx, w->step);
+    return e != OK ? e : outbox_done(ctx, w->delivery);
+}
+
+static enum err
+run_consumer(struct ctx *ctx, const struct delivery *d)
+{
+    struct effort w = {.delivery = d, .consumer = find_consumer(d->consumer)};
+
+    if (w.consumer == NULL)
         return ERR_INTERNAL; /* a newer release has written it: it is tried again, then parked */
-    enum err e = c->run(ctx, d);
-    return e != OK ? e : outbox_done(ctx, d);
+    if (w.consumer->run != NULL)
+        return tx_run(ctx, run_work, &w);
+    enum err e = tx_run(ctx, start_work, &w);
+    if (e != OK || w.step == NULL)
+        return e;
+    e = w.consumer->call(ctx, w.step);
+    return e != OK ? e : tx_run(ctx, finish_work, &w);
 }
 
 struct failure {
@@ -101,7 +158,7 @@ deliver(const struct lane_state *l, const struct delivery *d)
 
     log_set_trace(d->trace_id);
     fault_point(FAULT_JOB_CLAIMED);
-    enum err e = tx_run(&ctx, deliver_work, (void *)d);
+    enum err e = run_consumer(&ctx, d);
     fault_point(FAULT_JOB_DONE);
     if (e != OK) {
         struct failure failure = {d, e};
@@ -152,7 +209,7 @@ expire_work(struct ctx *ctx, void *arg)
 {
     const struct order_id *id = arg;
 
-    return orders_expire(ctx, id->id);
+    return payments_expire(ctx, id->id);
 }
 
 static enum err
@@ -225,10 +282,57 @@ wait_a_turn(void)
     poll(NULL, 0, (int)conf->jobs_poll.ms);
 }
 
+/* --- providers that have not said ------------------------------------------------------------- */
+
+struct claim {
+    enum err (*take)(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count);
+    struct order_id *ids;
+    size_t count;
+};
+
+static enum err
+take_work(struct ctx *ctx, void *arg)
+{
+    struct claim *c = arg;
+
+    return c->take(ctx, conf->jobs_batch, &c->ids, &c->count);
+}
+
+/* Asks about each of what is due. True if there may be more at once. */
+static bool
+ask_about_all(const struct lane_state *l, struct slot *slot, struct claim *c,
+              void (*ask)(struct ctx *ctx, struct uuid id))
+{
+    struct ctx ctx = fresh_ctx(l, l->arena, "jobs");
+
+    if (tx_run(&ctx, take_work, c) != OK)
+        return false;
+    for (size_t i = 0; i < c->count && !*l->stop; i++) {
+        struct arena *a = arena_new();
+        struct ctx one = fresh_ctx(l, a, "jobs");
+
+        slot_busy(slot);
+        ask(&one, c->ids[i].id);
+        slot_idle(slot);
+        arena_free(a);
+    }
+    return c->count == (size_t)conf->jobs_batch;
+}
+
+static bool
+ask_providers(const struct lane_state *l, struct slot *slot)
+{
+    struct claim payments = {.take = payments_claim_due}, refunds = {.take = refunds_claim_due};
+
+    bool more = ask_about_all(l, slot, &payments, payments_ask_about);
+    return ask_about_all(l, slot, &refunds, refunds_ask_about) || more;
+}
+
 int
 jobs_serve(enum lane lane, struct slot *slot, const volatile sig_atomic_t *stop)
 {
-    static const char *const names[LANE__COUNT] = {"soko-jobs payments", "soko-jobs clock"};
+    static const char *const names[LANE__COUNT] = {"soko-jobs payments", "soko-jobs clock",
+                                             "soko-jobs messages"};
     const struct pg_options options = {
         .url = conf->database_url,
         .name = names[lane],
@@ -242,17 +346,20 @@ jobs_serve(enum lane lane, struct slot *slot, const volatile sig_atomic_t *stop)
         .lane = lane,
         .pg = pg_new(&options),
         .cache = cache_new(conf->redis_address, conf->redis_timeout.ms),
+        .http = http_out_new("Soko/" SOKO_VERSION),
         .arena = arena_new(),
         .stop = stop,
     };
 
-    int status = pg_open(l.pg) == ERR_INTERNAL ? PREFORK_UNFIT : 0;
+    int status = l.http == NULL || pg_open(l.pg) == ERR_INTERNAL ? PREFORK_UNFIT : 0;
     if (status == 0)
         slot_ready(slot);
     while (status == 0 && !*stop && !slot_done(slot)) {
         bool more = drain(&l, slot);
         if (lane == LANE_CLOCK)
             run_schedule(&l);
+        if (lane == LANE_PAYMENTS)
+            more = ask_providers(&l, slot) || more;
         arena_reset(l.arena);
         if (!more)
             wait_a_turn();
@@ -260,6 +367,7 @@ jobs_serve(enum lane lane, struct slot *slot, const volatile sig_atomic_t *stop)
     media_sweep_end(&l.media);
     arena_free(l.arena);
     cache_free(l.cache);
+    http_out_free(l.http);
     pg_free(l.pg);
     return status;
 }

@@ -16,7 +16,10 @@
 #include "shop/catalog/images.h"
 #include "shop/catalog/products.h"
 #include "shop/catalog/selling.h"
+#include "shop/messages.h"
 #include "shop/orders/orders.h"
+#include "shop/payments/payments.h"
+#include "shop/payouts.h"
 #include "shop/reviews.h"
 #include "shop/status.h"
 #include "shop/stores.h"
@@ -96,6 +99,27 @@ const struct route routes[] = {
 
     {GET,    API "/admin/users",          ADMIN,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &admin_user_list},
     {PUT,    API "/admin/users/:id",      ADMIN,     {ID_ACCOUNT},    STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &admin_user_update},
+
+    {POST,   API "/payments/stripe",                 BUYER,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_WIRE, CACHE_NEVER,  8 * KIB,  &payments_stripe},
+    {POST,   API "/payments/mpesa",                  BUYER,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_WIRE, CACHE_NEVER,  8 * KIB,  &payments_mpesa},
+    {GET,    API "/payments/:id",                    BUYER,     {ID_PAYMENT},    STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &payments_show},
+    {GET,    API "/payments/order/:order_id",        BUYER,     {ID_ORDER},      STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &payments_of_order},
+    {POST,   API "/orders/:id/refunds",              SELLER,    {ID_ORDER},      STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  32 * KIB, &refunds_create},
+    {GET,    API "/orders/:id/refunds",              SELLER,    {ID_ORDER},      STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &refunds_list},
+    {GET,    API "/seller/balance",                  SELLER,    NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &payouts_balance},
+    {GET,    API "/seller/statement",                SELLER,    NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &payouts_statement},
+    {GET,    API "/admin/payments",                  ADMIN,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &payments_admin_list},
+    {POST,   API "/admin/payments/:id/resolve",      ADMIN,     {ID_PAYMENT},    STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &payments_resolve},
+    {POST,   API "/admin/refunds/:id/retry",         ADMIN,     {ID_REFUND},     STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &refunds_retry},
+
+    /* Providers. The token in the path is the provider's word that it is he. */
+    {POST,   "/webhooks/stripe",                     ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_FREE,      POOL_FAST, CACHE_NEVER,  256 * KIB,&payments_stripe_event},
+    {POST,   "/webhooks/stk/:token",                 ANYONE,    {ID_TOKEN},      STRANGER_NONE, LIMIT_FREE,      POOL_FAST, CACHE_NEVER,  64 * KIB, &payments_stk_callback},
+    {POST,   "/webhooks/c2b/:token/validation",      ANYONE,    {ID_TOKEN},      STRANGER_NONE, LIMIT_FREE,      POOL_FAST, CACHE_NEVER,  64 * KIB, &payments_c2b_validation},
+    {POST,   "/webhooks/c2b/:token/confirmation",    ANYONE,    {ID_TOKEN},      STRANGER_NONE, LIMIT_FREE,      POOL_FAST, CACHE_NEVER,  64 * KIB, &payments_c2b_confirmation},
+    {POST,   "/webhooks/result/:token",              ANYONE,    {ID_TOKEN},      STRANGER_NONE, LIMIT_FREE,      POOL_FAST, CACHE_NEVER,  64 * KIB, &payments_result},
+    {POST,   "/webhooks/timeout/:token",             ANYONE,    {ID_TOKEN},      STRANGER_NONE, LIMIT_FREE,      POOL_FAST, CACHE_NEVER,  64 * KIB, &payments_timeout},
+    {POST,   "/webhooks/sms/:token",                 ANYONE,    {ID_TOKEN},      STRANGER_NONE, LIMIT_FREE,      POOL_FAST, CACHE_NEVER,  64 * KIB, &messages_report},
 };
 /* clang-format on */
 const size_t routes_count = sizeof(routes) / sizeof(routes[0]);
@@ -113,7 +137,8 @@ static const char *const id_kinds[] = {
     [ID_NONE] = "none",         [ID_PRODUCT] = "product", [ID_STORE] = "store",
     [ID_CATEGORY] = "category", [ID_ORDER] = "order",     [ID_REVIEW] = "review",
     [ID_SESSION] = "session",   [ID_ADDRESS] = "address", [ID_ACCOUNT] = "account",
-    [ID_NUMBER] = "number",
+    [ID_NUMBER] = "number",     [ID_PAYMENT] = "payment", [ID_REFUND] = "refund",
+    [ID_TOKEN] = "token",
 };
 static const char *const pools[POOL__COUNT] = {
     [POOL_FAST] = "fast",
@@ -184,6 +209,8 @@ fault_in(const struct route *r)
         return "may be cached, and is not public";
     if ((r->method == POST || r->method == PUT) && ep->in != NULL && r->body_max == 0)
         return "takes input, and no body";
+    if (ep->raw && (ep->in != NULL || ep->upload != NULL))
+        return "takes its body raw, and not";
     if (ep->in != NULL && ep->upload != NULL)
         return "takes a form and JSON";
     if ((ep->upload != NULL) != (r->body_max == BODY_UPLOAD) ||

@@ -15,7 +15,8 @@ enum method { METHOD_OTHER = 0, GET, HEAD, POST, PUT, DELETE, OPTIONS };
  * SELLER lets administrators in too, who then name the store; BUYER lets buyers in alone. */
 enum who { WHO_NOBODY = 0, ANYONE, SIGNED_IN, BUYER, SELLER, ADMIN };
 
-/* What an id in the path is: a UUID, in req.ids; but ID_NUMBER is a count from 1, in req.numbers.
+/* What an id in the path is: a UUID, in req.ids; but ID_NUMBER is a count from 1, in req.numbers,
+ * and ID_TOKEN a provider's token of hexadecimal digits, in req.words: any other is 404.
  * The tenancy test makes one of another account's for each kind. */
 enum id_kind {
     ID_NONE = 0,
@@ -27,7 +28,10 @@ enum id_kind {
     ID_SESSION,
     ID_ADDRESS,
     ID_ACCOUNT,
-    ID_NUMBER
+    ID_NUMBER,
+    ID_PAYMENT,
+    ID_REFUND,
+    ID_TOKEN
 };
 
 /* How somebody is refused who has the role, but not the thing: 404 where its existence is private,

@@ -12,6 +12,7 @@
 #include "io/cache.h"
 #include "io/pg.h"
 #include "prefork.h"
+#include "providers/outside.h"
 #include "routes.h"
 
 #include <getopt.h>
@@ -177,6 +178,7 @@ main(int argc, char **argv)
         return EX_USAGE;
     }
     our_pool = o.pool;
+    outside_share();
     return prefork_run(&(struct prefork){.name = pool_name(o.pool),
                                          .config_file = o.config,
                                          .children = count_children,

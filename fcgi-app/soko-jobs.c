@@ -9,6 +9,7 @@
 #include "io/pg.h"
 #include "jobs.h"
 #include "prefork.h"
+#include "providers/outside.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -94,6 +95,7 @@ main(int argc, char **argv)
         puts("ok");
         return EXIT_SUCCESS;
     }
+    outside_share();
     const struct prefork p = {
         .name = "jobs", .config_file = config, .children = count_lanes, .child = serve_lane};
     return prefork_run(&p);

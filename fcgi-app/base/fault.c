@@ -9,6 +9,7 @@
 #include "base/config.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -23,6 +24,16 @@ static const char *const names[FAULT__COUNT] = {
     [FAULT_AFTER_CALL]    = "after_call",
     [FAULT_JOB_CLAIMED]   = "job_claimed",
     [FAULT_JOB_DONE]      = "job_done",
+    [FAULT_PAYMENT_STARTED] = "payment_started",
+    [FAULT_PAYMENT_CALLED]  = "payment_called",
+    [FAULT_PAYMENT_NOTED]   = "payment_noted",
+    [FAULT_WEBHOOK_HEARD]   = "webhook_heard",
+    [FAULT_WEBHOOK_STORED]  = "webhook_stored",
+    [FAULT_SETTLING]        = "settling",
+    [FAULT_PAYMENT_ASKED]   = "payment_asked",
+    [FAULT_REFUND_STARTED]  = "refund_started",
+    [FAULT_REFUND_CALLED]   = "refund_called",
+    [FAULT_REFUND_NOTED]    = "refund_noted",
 };
 /* clang-format on */
 
@@ -33,15 +44,39 @@ fault_name(enum fault f)
 }
 
 #ifdef SOKO_FAULTS
-void
-fault_point(enum fault f)
+/* Whoever removes the file dies. */
+static void
+die_by(const char *name, const char *of)
 {
     char path[4096];
 
-    if (conf == NULL || conf->fault_dir == NULL || conf->fault_dir[0] == '\0')
-        return;
-    int n = snprintf(path, sizeof path, "%s/%s", conf->fault_dir, fault_name(f));
+    int n = snprintf(path, sizeof path, "%s/%s%s%s", conf->fault_dir, name, of != NULL ? "." : "",
+                     of != NULL ? of : "");
     if (n > 0 && (size_t)n < sizeof path && unlink(path) == 0)
         kill(getpid(), SIGKILL);
+}
+
+static bool
+has_faults(void)
+{
+    return conf != NULL && conf->fault_dir != NULL && conf->fault_dir[0] != '\0';
+}
+
+void
+fault_point(enum fault f)
+{
+    if (has_faults())
+        die_by(fault_name(f), NULL);
+}
+
+void
+fault_point_of(enum fault f, struct uuid id)
+{
+    char text[UUID_TEXT_SIZE];
+
+    if (!has_faults())
+        return;
+    die_by(fault_name(f), NULL);
+    die_by(fault_name(f), uuid_text(id, text));
 }
 #endif

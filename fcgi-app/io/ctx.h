@@ -31,12 +31,14 @@ struct actor {
 
 struct pg;
 struct cache;
+struct http_out;
 struct effect;
 
 struct ctx {
     struct arena *arena; /* lives as long as this piece of work */
     struct pg *pg;
     struct cache *cache;
+    struct http_out *http; /* for calls to providers; NULL where none are made */
     int64_t now_ms; /* when the work began, UTC; SQL's now() is the transaction's */
     struct actor actor;
     const char *trace_id;     /* of the request that caused this, never NULL */

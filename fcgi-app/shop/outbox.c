@@ -14,12 +14,14 @@ static const char *const event_names[EVENT__COUNT] = {
     [EVENT_ORDER_CREATED] = "order.created",       [EVENT_ORDER_CANCELLED] = "order.cancelled",
     [EVENT_PART_CANCELLED] = "part.cancelled",     [EVENT_PAYMENT_INITIATED] = "payment.initiated",
     [EVENT_REFUND_REQUESTED] = "refund.requested", [EVENT_SESSION_ENDED] = "session.ended",
-    [EVENT_NAMES_CHANGED] = "names.changed",
+    [EVENT_NAMES_CHANGED] = "names.changed",       [EVENT_MESSAGE_QUEUED] = "message.queued",
+    [EVENT_PROVIDER_SPOKE] = "provider.spoke",
 };
 
 static const char *const lane_names[LANE__COUNT] = {
     [LANE_PAYMENTS] = "payments",
     [LANE_CLOCK] = "clock",
+    [LANE_MESSAGES] = "messages",
 };
 
 /* Who listens to what. */
@@ -32,7 +34,9 @@ static const struct {
     {EVENT_PAYMENT_INITIATED, "payments_ask", LANE_PAYMENTS},
     {EVENT_ORDER_CANCELLED, "payments_refund_order", LANE_PAYMENTS},
     {EVENT_PART_CANCELLED, "payments_refund_part", LANE_PAYMENTS},
-    {EVENT_REFUND_REQUESTED, "payments_pay_refund", LANE_PAYMENTS},
+    {EVENT_REFUND_REQUESTED, "refunds_send", LANE_PAYMENTS},
+    {EVENT_PROVIDER_SPOKE, "payments_hear", LANE_PAYMENTS},
+    {EVENT_MESSAGE_QUEUED, "messages_send", LANE_MESSAGES},
     {EVENT_SESSION_ENDED, "sessions_bury", LANE_CLOCK},
     {EVENT_NAMES_CHANGED, "products_reindex", LANE_CLOCK},
 };

@@ -19,11 +19,13 @@ enum event {
     EVENT_REFUND_REQUESTED,  /* subject: the refund */
     EVENT_SESSION_ENDED,     /* subject: the session */
     EVENT_NAMES_CHANGED,     /* subject: the store or category that has a new name */
+    EVENT_MESSAGE_QUEUED,    /* subject: the message */
+    EVENT_PROVIDER_SPOKE,    /* subject: a row of provider_events that waits */
     EVENT__COUNT
 };
 
 /* A process of soko-jobs serves one lane, so that a hanging party delays only its own. */
-enum lane { LANE_PAYMENTS, LANE_CLOCK, LANE__COUNT };
+enum lane { LANE_PAYMENTS, LANE_CLOCK, LANE_MESSAGES, LANE__COUNT };
 
 const char *event_name(enum event e);
 const char *lane_name(enum lane l);

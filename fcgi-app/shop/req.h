@@ -34,8 +34,12 @@ struct req {
     struct ctx ctx;
     const struct endpoint *endpoint;
     struct uuid ids[2];   /* from the path */
+    const char *words[2]; /* from the path too: where its row says ID_TOKEN */
     int64_t numbers[2];   /* from the path too: where its row says ID_NUMBER */
     const void *in;       /* the struct that endpoint->in describes; NULL if it takes nothing */
+    const void *raw;      /* the body's bytes, if the endpoint takes it raw */
+    size_t raw_len;
+    const char *signature; /* Stripe-Signature, or "" */
     struct upload upload; /* the file, if endpoint->upload names its field */
     const char *address;  /* the client's, as nginx saw it */
     const char *agent;    /* User-Agent, or "" */

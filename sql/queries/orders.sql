@@ -3,8 +3,9 @@ INSERT INTO orders (id, order_number, account_id, payment_method, currency, tota
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
 -- name: ORDERS_ADD_PARTS
-INSERT INTO order_parts (order_id, store_id, amount)
-SELECT $1, p.store_id, p.amount FROM unnest($2::uuid[], $3::bigint[]) AS p (store_id, amount)
+INSERT INTO order_parts (order_id, store_id, amount, commission_bp)
+SELECT $1, p.store_id, p.amount, coalesce(s.commission_bp, $4)
+FROM unnest($2::uuid[], $3::bigint[]) AS p (store_id, amount) JOIN stores s ON s.id = p.store_id
 
 -- name: ORDERS_ADD_LINES
 INSERT INTO order_lines (order_id, line_no, store_id, product_id, name, price, quantity)
@@ -54,20 +55,23 @@ WHERE o.id = $1 AND p.store_id = $2
 
 -- Locks an order for a change. $2 the buyer, or null when the machine acts.
 -- name: ORDERS_LOCK
-SELECT id, status, payment_status, payment_method, total_amount, currency, cancel_reason,
+SELECT id, account_id, order_number, status, payment_status, payment_method, total_amount, currency, cancel_reason,
        coalesce(expires_at <= now(), false) AS is_due
 FROM orders WHERE id = $1 AND ($2::uuid IS NULL OR account_id = $2) FOR UPDATE
 
 -- The same by one of its stores.
 -- name: ORDERS_LOCK_FOR_STORE
-SELECT o.id, o.status, o.payment_status, o.payment_method, o.total_amount, o.currency, o.cancel_reason,
-       false AS is_due
+SELECT o.id, o.account_id, o.order_number, o.status, o.payment_status, o.payment_method, o.total_amount, o.currency,
+       o.cancel_reason, false AS is_due
 FROM orders o JOIN order_parts p ON p.order_id = o.id
 WHERE o.id = $1 AND p.store_id = $2 FOR UPDATE OF o
 
 -- Under the order's lock.
 -- name: ORDERS_PARTS
-SELECT store_id, status, amount FROM order_parts WHERE order_id = $1 ORDER BY store_id
+SELECT p.store_id, p.status, p.amount, p.commission_bp,
+       (SELECT coalesce(sum(l.refunded), 0)::bigint FROM order_lines l
+        WHERE l.order_id = p.order_id AND l.store_id = p.store_id) AS refunded
+FROM order_parts p WHERE p.order_id = $1 ORDER BY p.store_id
 
 -- name: ORDERS_MOVE_PART
 UPDATE order_parts SET status = $4, tracking_number = coalesce($5, tracking_number), updated_at = now()

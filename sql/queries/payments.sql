@@ -1,7 +1,7 @@
 -- An attempt. Nothing happens if one is open already, or has succeeded.
 -- name: PAYMENTS_ADD
-INSERT INTO payments (id, order_id, provider, status, amount, currency)
-SELECT $1, $2, $3, 'initiating', $4, $5
+INSERT INTO payments (id, order_id, provider, status, amount, currency, asked)
+SELECT $1, $2, $3, 'initiating', $4, $5, $4
 WHERE NOT EXISTS (SELECT FROM payments WHERE order_id = $2
                   AND status NOT IN ('failed', 'cancelled', 'abandoned'))
 ON CONFLICT DO NOTHING
@@ -27,14 +27,17 @@ ORDER BY p.created_at DESC, p.id FOR UPDATE OF p
 
 -- Hears an event once: no row the second time.
 -- name: PAYMENTS_EVENT_ADD
-INSERT INTO provider_events (provider, event_id, payment_id, outcome) VALUES ($1, $2, $3, $4)
+INSERT INTO provider_events (id, provider, event_id, kind, payment_id, outcome, state)
+VALUES (gen_random_uuid(), $1, $2, 'verdict', $3, $4, 'applied')
 ON CONFLICT DO NOTHING
 
 -- name: PAYMENTS_SET_STATUS
-UPDATE payments SET status = $3, receipt = coalesce($4, receipt), updated_at = now() WHERE id = $1 AND status = $2
+UPDATE payments SET status = $3, receipt = coalesce($4, receipt), received = coalesce($5, received), updated_at = now()
+WHERE id = $1 AND status = $2
 
 -- name: PAYMENTS_REFUND_ADD
-INSERT INTO refunds (id, payment_id, amount, currency, reason, status) VALUES ($1, $2, $3, $4, $5, 'pending')
+INSERT INTO refunds (id, payment_id, amount, currency, reason, status, store_id, requested_by, note)
+VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8)
 
 -- name: PAYMENTS_REFUND_FIND
 SELECT r.id, r.payment_id, r.amount, p.order_id FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id = $1

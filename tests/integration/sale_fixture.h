@@ -230,7 +230,7 @@ expire_work(struct ctx *c, void *arg)
 {
     const struct sale *s = arg;
 
-    return orders_expire(c, s->order);
+    return payments_expire(c, s->order);
 }
 
 struct handing {

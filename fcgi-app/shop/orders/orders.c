@@ -12,13 +12,16 @@
 #include <string.h>
 
 struct order_row {
-    struct uuid id;
+    struct uuid id, account_id;
+    const char *order_number;
     const char *status, *payment_status, *payment_method, *currency, *cancel_reason;
     int64_t total_amount;
     bool is_due;
 };
 static const struct field order_row_fields[] = {
     FIELD(struct order_row, id),
+    FIELD(struct order_row, account_id),
+    FIELD(struct order_row, order_number),
     FIELD(struct order_row, status),
     FIELD(struct order_row, payment_status),
     FIELD(struct order_row, payment_method),
@@ -32,12 +35,14 @@ static const struct input order_row = INPUT(order_row, "OrderRow", NULL);
 struct part_row {
     struct uuid store_id;
     const char *status;
-    int64_t amount;
+    int64_t amount, refunded, commission_bp;
 };
 static const struct field part_row_fields[] = {
     FIELD(struct part_row, store_id),
     FIELD(struct part_row, status),
     FIELD(struct part_row, amount),
+    FIELD(struct part_row, refunded),
+    FIELD(struct part_row, commission_bp),
 };
 static const struct input part_row = INPUT(part_row, "PartRow", NULL);
 
@@ -71,6 +76,8 @@ read_parts(struct ctx *ctx, const struct order_row *row, struct order *out)
     if (e != OK)
         return e;
     out->id = row->id;
+    out->account_id = row->account_id;
+    out->order_number = row->order_number;
     out->payment_status = row->payment_status;
     out->currency = row->currency;
     out->cancel_reason = row->cancel_reason;
@@ -82,6 +89,8 @@ read_parts(struct ctx *ctx, const struct order_row *row, struct order *out)
     for (size_t i = 0; i < out->part_count; i++) {
         out->parts[i].store_id = parts[i].store_id;
         out->parts[i].amount = parts[i].amount;
+        out->parts[i].refunded = parts[i].refunded;
+        out->parts[i].commission_bp = parts[i].commission_bp;
         known = part_status_parse(parts[i].status, &out->parts[i].status) && known;
     }
     return known ? OK : ERR_INTERNAL; /* a word that the schema's check should not have let in */
@@ -237,16 +246,11 @@ orders_set_payment_status(struct ctx *ctx, struct uuid order, const char *status
 }
 
 enum err
-orders_expire(struct ctx *ctx, struct uuid id)
+orders_expire(struct ctx *ctx, struct order *o)
 {
-    struct order o;
-
-    enum err e = orders_lock(ctx, id, nobody, &o);
-    if (e != OK)
-        return e;
-    if (!o.is_due || o.status != PART_PENDING || strcmp(o.payment_status, "unpaid") != 0)
+    if (!o->is_due || o->status != PART_PENDING || strcmp(o->payment_status, "unpaid") != 0)
         return OK; /* paid, or cancelled, while we looked */
-    return orders_cancel_all(ctx, &o, MOVER_EXPIRY);
+    return orders_cancel_all(ctx, o, MOVER_EXPIRY);
 }
 
 enum err

@@ -34,7 +34,8 @@ extern const struct endpoint orders_set_status;  /* seller.c */
  * return, sums of them; total_amount is their sum when the order was placed. A discount would have
  * to be shared out among the parts. */
 struct order {
-    struct uuid id;
+    struct uuid id, account_id; /* whose */
+    const char *order_number;
     enum part_status status;
     enum payment_method method;
     const char *payment_status, *currency;
@@ -48,7 +49,9 @@ struct order {
 struct order_part {
     struct uuid store_id;
     enum part_status status;
-    int64_t amount;
+    int64_t amount;        /* what its lines cost */
+    int64_t refunded;      /* what was given back of lines that were kept */
+    int64_t commission_bp; /* as it was when the order was placed */
 };
 
 /* Locks an order until the transaction ends. `buyer` nil: on nobody's behalf, the machine's own.
@@ -75,8 +78,27 @@ enum err orders_cancel_all(struct ctx *ctx, struct order *o, enum mover mover);
 /* "unpaid", "paid", "partially_refunded", "refunded". */
 enum err orders_set_payment_status(struct ctx *ctx, struct uuid order, const char *status);
 
-/* Cancels one order that was not paid in time, if that is still so. In a transaction. */
-enum err orders_expire(struct ctx *ctx, struct uuid id);
+/* Under its lock: cancels an order that was not paid in time. */
+enum err orders_expire(struct ctx *ctx, struct order *o);
+
+/* Under its lock: money has come for an order that has expired. If all of its stock can be had again, it
+ * is taken, the order stands as it did before it expired, and *revived is true. */
+enum err orders_revive(struct ctx *ctx, struct order *o, bool *revived);
+
+/* Under its lock: gives back money for what was kept of one store's part. By lines (then `amount` is 0):
+ * units of each, at what they cost. By amount (then `count` is 0): taken from the lines in order.
+ * ERR_VALIDATION, with a problem on `lines` or `amount`, for more than is left; ERR_INVALID_STATUS for a
+ * part that is cancelled, or was never paid. The ledger is told if the part was completed already.
+ * *given is the sum; payments_refund_excess() then sends it. */
+struct refund_line {
+    int64_t line_no, units;
+};
+enum err orders_give_back(struct ctx *ctx, struct order *o, struct uuid store,
+                          const struct refund_line *lines, size_t count, int64_t amount,
+                          int64_t *given);
+
+/* What the live parts of a locked order cost, less what was given back. */
+int64_t orders_owed(const struct order *o);
 
 struct order_id {
     struct uuid id;

@@ -192,7 +192,7 @@ write_order(struct ctx *ctx, const struct place_in *in, struct uuid id, const ch
              payment_method_expires(method) ? ARG_TIME(ctx->now_ms + conf->order_payment_ttl.ms)
                                             : ARG_NULL);
     pg_queue(ctx, ORDERS_ADD_PARTS, ARG_ID(id), ARG_IDS(stores, order->part_count),
-             ARG_INTS(amounts, order->part_count));
+             ARG_INTS(amounts, order->part_count), ARG_INT(conf->commission_bp));
     pg_queue(ctx, ORDERS_ADD_EVENT, ARG_ID(id), ARG_NULL, ARG_TEXT("placed"));
 }
 

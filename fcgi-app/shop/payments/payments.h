@@ -2,47 +2,115 @@
  * shop/payments: money in, and money back.
  *
  * Whatever a provider says, and however it reaches us, ends in payments_settle(), whose effect
- * happens once (design, section 7). The functions of soko-jobs below it are consumers of events.
+ * happens once (design, section 7). An attempt is a row before anybody is called; no provider is
+ * called inside a transaction.
+ *
+ *     rules.c       how a payment may move                  pure
+ *     settle.c      a provider's word and what follows      payments_settle()
+ *     attempts.c    opening an attempt; what is due         shared by stripe.c, mpesa.c, simulated.c
+ *     stripe.c      POST /payments/stripe
+ *     mpesa.c       POST /payments/mpesa
+ *     token.c       Daraja's token, one for all workers
+ *     view.c        GET /payments/:id, /payments/order/:order_id
+ *     inbox.c       POST /webhooks/stripe, /webhooks/stk/:token; words that wait
+ *     c2b.c         POST /webhooks/c2b/:token/...           money sent by hand
+ *     asking.c      soko-jobs asks what became of payments; expiry
+ *     refunds.c     soko-jobs sends money back; POST /webhooks/result/:token, /webhooks/timeout/:token
+ *     returns.c     POST, GET /orders/:id/refunds
+ *     admin.c       GET /admin/payments, POST /admin/payments/:id/resolve, /admin/refunds/:id/retry
+ *     simulated.c   the provider of demo shops
  */
 #ifndef SOKO_SHOP_PAYMENTS_PAYMENTS_H
 #define SOKO_SHOP_PAYMENTS_PAYMENTS_H
 
 #include "io/ctx.h"
+#include "shop/endpoint.h"
 #include "shop/orders/orders.h"
 #include "shop/outbox.h"
 #include "shop/payments/rules.h"
 
 #include <stdint.h>
 
+extern const struct endpoint payments_stripe;          /* stripe.c */
+extern const struct endpoint payments_mpesa;           /* mpesa.c */
+extern const struct endpoint payments_show;            /* view.c */
+extern const struct endpoint payments_of_order;        /* view.c */
+extern const struct endpoint payments_stripe_event;    /* inbox.c */
+extern const struct endpoint payments_stk_callback;    /* inbox.c */
+extern const struct endpoint payments_c2b_validation;  /* c2b.c */
+extern const struct endpoint payments_c2b_confirmation; /* c2b.c */
+extern const struct endpoint payments_result;          /* refunds.c */
+extern const struct endpoint payments_timeout;         /* refunds.c */
+extern const struct endpoint refunds_create;           /* returns.c */
+extern const struct endpoint refunds_list;             /* returns.c */
+extern const struct endpoint payments_admin_list;      /* admin.c */
+extern const struct endpoint payments_resolve;         /* admin.c */
+extern const struct endpoint refunds_retry;            /* admin.c */
+
 /* What a provider says of one attempt. */
 struct verdict {
     struct uuid payment;
-    const char *provider;
+    const char *provider; /* "stripe", "mpesa", "simulated" */
     const char *event_id; /* unique for the provider: the same word heard twice has one effect */
     enum outcome outcome;
-    int64_t amount; /* what was paid, in minor units; compared before anything is marked */
+    int64_t amount; /* what was paid, in minor units; compared with what was asked for before anything
+                       is marked. 0: the provider did not say (STK query): what was asked for */
     const char *currency;
-    const char *receipt; /* or NULL */
+    const char *receipt; /* or NULL; a later word may only add it */
+    const char *failure; /* OUTCOME_FAILED: the provider's code; else NULL */
 };
 
-/* Applies a verdict: payment, order and what follows in one transaction, which the caller owns. OK
- * also when it was heard before or changes nothing. Money that does not match is parked as
- * needs_review; money for an order that is cancelled, or paid already, goes back. */
+/* Applies a verdict: payment, order, ledger, messages and what follows in one transaction, which the
+ * caller owns. OK also when it was heard before or changes nothing. Money that does not match is parked
+ * as needs_review, and booked as suspense. Money for an order that expired revives it if stock allows;
+ * for an order that a person cancelled, or that is paid already, it goes back. A second receipt for a
+ * payment that has succeeded is a second payment, and goes back. */
 enum err payments_settle(struct ctx *ctx, const struct verdict *v);
 
 /* Under the order's lock: asks for a refund of what was paid above what its live parts cost. State,
- * not difference: called twice, the second finds nothing left to ask for. */
-enum err payments_refund_excess(struct ctx *ctx, const struct order *o, const char *reason);
+ * not difference: called twice, the second finds nothing left to ask for. `store`, `by` and `note`
+ * say who wanted it; nil and NULL for the machine. */
+enum err payments_refund_excess(struct ctx *ctx, const struct order *o, const char *reason,
+                                struct uuid store, struct uuid by, const char *note);
+
+/* What is left to pay of a locked order: a seller may have cancelled his part before the buyer paid. */
+int64_t payments_due(const struct order *o);
+
+/* Daraja's token from provider_tokens, fetched anew by one process at a time (token.c). */
+struct daraja_auth;
+extern const struct daraja_auth payments_daraja;
+
+/* "https://shop.example.com/webhooks/KIND/TOKEN", and the token's hash for the row. The token is 64
+ * hexadecimal digits, so that no word that Daraja forbids in a URL can appear in it. */
+const char *payments_callback_url(struct ctx *ctx, const char *kind, const char *token);
 
 /* Consumers. order.created: opens an attempt for an order that is paid by the provider simulated.
  */
 enum err payments_begin(struct ctx *ctx, const struct delivery *d);
 /* payment.initiated: asks the provider simulated, who pays always. */
 enum err payments_ask(struct ctx *ctx, const struct delivery *d);
-/* order.cancelled and part.cancelled. */
+/* order.cancelled and part.cancelled: gives back what was paid, and closes what is open. */
 enum err payments_refund_order(struct ctx *ctx, const struct delivery *d);
 enum err payments_refund_part(struct ctx *ctx, const struct delivery *d);
-/* refund.requested: pays it back through the provider simulated, who is never short. */
+/* provider.spoke: a word that waited (subject: its row in provider_events). */
+enum err payments_hear(struct ctx *ctx, const struct delivery *d);
+/* A refund by the provider simulated, who is never short: all of refunds_start() for it. */
 enum err payments_pay_refund(struct ctx *ctx, const struct delivery *d);
+/* refund.requested: sends it back, in three steps (jobs.h). */
+enum err refunds_start(struct ctx *ctx, const struct delivery *d, void **step);
+enum err refunds_call(struct ctx *ctx, void *step);
+enum err refunds_finish(struct ctx *ctx, void *step);
+
+/* The clock of the payments lane. Claims what is due, so that no other process asks too, for
+ * conf->jobs_lease; then, for each, asks the provider outside of a transaction and applies his word in
+ * one of its own. Failures are logged and asked again later. */
+enum err payments_claim_due(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count);
+void payments_ask_about(struct ctx *ctx, struct uuid payment);
+enum err refunds_claim_due(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count);
+void refunds_ask_about(struct ctx *ctx, struct uuid refund);
+
+/* In a transaction: an order that was not paid in time. Closes an open attempt (the provider is asked
+ * first), or, if none is open, lets it expire. */
+enum err payments_expire(struct ctx *ctx, struct uuid order);
 
 #endif

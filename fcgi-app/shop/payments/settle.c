@@ -46,19 +46,6 @@ static const struct input order_of_row = INPUT(order_of_row, "OrderOfPayment", N
 
 static const struct uuid nobody;
 
-/* What the parts that live cost. */
-static int64_t
-owed(const struct order *o)
-{
-    int64_t sum = 0;
-
-    for (size_t i = 0; i < o->part_count; i++) {
-        if (o->parts[i].status != PART_CANCELLED)
-            sum += o->parts[i].amount;
-    }
-    return sum;
-}
-
 static enum err
 money_has_come(struct ctx *ctx, struct order *o)
 {
@@ -67,7 +54,8 @@ money_has_come(struct ctx *ctx, struct order *o)
         if (e != OK)
             return e;
     }
-    return payments_refund_excess(ctx, o, o->status == PART_CANCELLED ? "late" : "overpaid");
+    return payments_refund_excess(ctx, o, o->status == PART_CANCELLED ? "late" : "overpaid", nobody,
+                                  nobody, NULL);
 }
 
 static enum err
@@ -86,7 +74,8 @@ apply(struct ctx *ctx, const struct verdict *v, struct order *o, const struct pa
               TEXT("event.outcome", payment_status_name(to)),
               INT("soko.payment.amount", v->amount));
     enum err e = pg_run(ctx, PAYMENTS_SET_STATUS, ARG_ID(p->id), ARG_TEXT(p->status),
-                        ARG_TEXT(payment_status_name(to)), ARG_TEXT(v->receipt));
+                        ARG_TEXT(payment_status_name(to)), ARG_TEXT(v->receipt),
+                        v->outcome == OUTCOME_PAID ? ARG_INT(v->amount) : ARG_NULL);
     if (e != OK || to != PAYMENT_SUCCEEDED)
         return e;
     return money_has_come(ctx, o);
@@ -114,11 +103,12 @@ payments_settle(struct ctx *ctx, const struct verdict *v)
 }
 
 enum err
-payments_refund_excess(struct ctx *ctx, const struct order *o, const char *reason)
+payments_refund_excess(struct ctx *ctx, const struct order *o, const char *reason,
+                       struct uuid store, struct uuid by, const char *note)
 {
     struct paid_row *paid;
     size_t count;
-    int64_t excess = -owed(o);
+    int64_t excess = -orders_owed(o);
 
     enum err e = pg_all(ctx, PAYMENTS_LOCK_PAID, &paid_row, &paid, &count, ARG_ID(o->id));
     for (size_t i = 0; e == OK && i < count; i++)
@@ -132,7 +122,8 @@ payments_refund_excess(struct ctx *ctx, const struct order *o, const char *reaso
         struct uuid id = uuid_v7(ctx->now_ms);
         excess -= back;
         e = pg_run(ctx, PAYMENTS_REFUND_ADD, ARG_ID(id), ARG_ID(paid[i].id), ARG_INT(back),
-                   ARG_TEXT(paid[i].currency), ARG_TEXT(reason));
+                   ARG_TEXT(paid[i].currency), ARG_TEXT(reason), ARG_ID_OR_NULL(store),
+                   ARG_ID_OR_NULL(by), ARG_TEXT(note));
         outbox_add(ctx, EVENT_REFUND_REQUESTED, id, nobody);
     }
     return e;
@@ -145,7 +136,7 @@ refund_after(struct ctx *ctx, struct uuid order, const char *reason)
     struct order o;
 
     enum err e = orders_lock(ctx, order, nobody, &o);
-    return e != OK ? e : payments_refund_excess(ctx, &o, reason);
+    return e != OK ? e : payments_refund_excess(ctx, &o, reason, nobody, nobody, NULL);
 }
 
 enum err

@@ -46,9 +46,8 @@ static const struct input sums_row = INPUT(sums_row, "PaymentSums", NULL);
 
 static const struct uuid nobody;
 
-/* What is left to pay: a seller may have cancelled his part before the buyer has paid. */
-static int64_t
-due(const struct order *o)
+int64_t
+payments_due(const struct order *o)
 {
     int64_t sum = 0;
 
@@ -70,7 +69,7 @@ payments_begin(struct ctx *ctx, const struct delivery *d)
     if (e != OK || o.method != METHOD_SIMULATED || o.status != PART_PENDING)
         return e;
     e = pg_touch(ctx, PAYMENTS_ADD, &added, ARG_ID(id), ARG_ID(o.id), ARG_TEXT(PROVIDER),
-                 ARG_INT(due(&o)), ARG_TEXT(o.currency));
+                 ARG_INT(payments_due(&o)), ARG_TEXT(o.currency));
     if (e == OK && added > 0)
         outbox_add(ctx, EVENT_PAYMENT_INITIATED, id, nobody);
     return e;

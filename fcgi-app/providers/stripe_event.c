@@ -1,0 +1,2 @@
+/* STUB: replaced by its owner before this branch lands. */
+#include "providers/stripe.h"

@@ -1,0 +1,24 @@
+DROP TABLE provider_tokens;
+DELETE FROM refunds WHERE payment_id IN (SELECT id FROM payments WHERE order_id IS NULL);
+UPDATE refunds SET status = 'pending' WHERE status IN ('sending', 'sent');
+ALTER TABLE refunds
+    DROP CONSTRAINT refunds_status_check,
+    ADD CONSTRAINT refunds_status_check CHECK (status IN ('pending', 'succeeded', 'failed')),
+    DROP COLUMN channel, DROP COLUMN sent_amount, DROP COLUMN provider_ref, DROP COLUMN conversation,
+    DROP COLUMN token_hash, DROP COLUMN failure, DROP COLUMN attempt, DROP COLUMN times_asked, DROP COLUMN ask_at,
+    DROP COLUMN store_id, DROP COLUMN requested_by, DROP COLUMN note;
+REVOKE UPDATE (state, payment_id, outcome) ON provider_events FROM soko_app;
+DELETE FROM provider_events WHERE payment_id IS NULL OR outcome IS NULL
+    OR payment_id IN (SELECT id FROM payments WHERE order_id IS NULL);
+ALTER TABLE provider_events
+    ALTER COLUMN payment_id SET NOT NULL, ALTER COLUMN outcome SET NOT NULL,
+    DROP COLUMN id, DROP COLUMN kind, DROP COLUMN body, DROP COLUMN subject, DROP COLUMN state;
+DELETE FROM payments WHERE order_id IS NULL;
+DROP INDEX payments_by_time;
+ALTER TABLE payments
+    DROP CONSTRAINT payments_refunded_check,
+    ADD CONSTRAINT payments_refunded_check CHECK (refunded BETWEEN 0 AND amount),
+    DROP COLUMN asked, DROP COLUMN received, DROP COLUMN phone, DROP COLUMN merchant_ref,
+    DROP COLUMN token_hash, DROP COLUMN client_secret, DROP COLUMN failure, DROP COLUMN called_at,
+    DROP COLUMN ask_at, DROP COLUMN times_asked, DROP COLUMN closing,
+    ALTER COLUMN order_id SET NOT NULL;

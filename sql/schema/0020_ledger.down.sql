@@ -1,0 +1,1 @@
+-- 0015 goes next, and takes the ledger with it.
