@@ -376,6 +376,20 @@ write_template(struct text *t, const char *path)
     text_puts(t, "\":");
 }
 
+/* The rest of a parameter of the path. */
+static const char *
+path_schema(enum id_kind kind)
+{
+    switch (kind) {
+    case ID_NUMBER:
+        return ",\"schema\":{\"type\":\"integer\",\"minimum\":1}}";
+    case ID_TOKEN:
+        return ",\"schema\":{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{64}$\"}}";
+    default:
+        return ",\"schema\":{\"type\":\"string\",\"format\":\"uuid\"}}";
+    }
+}
+
 static void
 write_parameters(struct text *t, const struct route *r)
 {
@@ -387,9 +401,7 @@ write_parameters(struct text *t, const struct route *r)
         text_comma(t);
         text_puts(t, "{\"in\":\"path\",\"required\":true,\"name\":");
         text_json_n(t, at, n);
-        text_puts(t, r->ids[i++] == ID_NUMBER
-                         ? ",\"schema\":{\"type\":\"integer\",\"minimum\":1}}"
-                         : ",\"schema\":{\"type\":\"string\",\"format\":\"uuid\"}}");
+        text_puts(t, path_schema(r->ids[i++]));
     }
     for (i = 0; r->method == GET && r->endpoint->in != NULL && i < r->endpoint->in->count; i++) {
         const struct field *f = &r->endpoint->in->fields[i];
@@ -416,9 +428,24 @@ write_parameters(struct text *t, const struct route *r)
     text_putc(t, ']');
 }
 
+/* What a provider wants to hear. */
+static void
+write_bare_success(struct text *t, const struct route *r)
+{
+    text_printf(t,
+                "\"%d\":{\"description\":\"Heard\",\"content\":{\"application/json\":{\"schema\":{",
+                route_status(r));
+    write_ref(t, r->endpoint->out->name);
+    text_puts(t, "}}}}");
+}
+
 static void
 write_success(struct text *t, const struct route *r)
 {
+    if (r->endpoint->bare) {
+        write_bare_success(t, r);
+        return;
+    }
     text_printf(t,
                 "\"%d\":{\"description\":\"Done\",\"content\":{\"application/json\":{\"schema\":"
                 "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"data\":{",
@@ -502,6 +529,11 @@ write_operation(struct text *t, const struct route *r)
         text_puts(t, "{\"required\":true,\"content\":{\"application/json\":{\"schema\":{");
         write_ref(t, ep->in->name);
         text_puts(t, "}}}}");
+    }
+    if (ep->raw) {
+        text_key(t, "requestBody");
+        text_puts(t, "{\"required\":true,\"description\":\"As the provider sends it\","
+                     "\"content\":{\"*/*\":{\"schema\":{}}}}");
     }
     if (ep->upload != NULL)
         write_form(t, ep->upload);
