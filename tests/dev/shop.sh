@@ -103,9 +103,11 @@ shop_conf() {
         [TOKEN_KEY]=$(<"$shop/conf/token_key")
         [SQL_DIR]=$inst/share/soko/sql
         [MEDIA_DIR]=$shop/media
+        [MESSAGES_DIR]=$inst/share/soko/messages
     )
-    local pair name
-    for pair in "$@"; do
+    local pair name more
+    mapfile -t more < <(sim_settings)
+    for pair in "${more[@]}" "$@"; do
         setting[${pair%%=*}]=${pair#*=}
     done
     for name in "${!setting[@]}"; do
@@ -241,7 +243,7 @@ write_nginx() {
     for f in fastcgi headers microcache; do
         put 644 "$etc/soko/$f.conf" <"$clone/nginx/$f.conf"
     done
-    { as_user "${ctl[@]}" errors --nginx && as_user "${ctl[@]}" routes --nginx; } |
+    { as_user "${ctl[@]}" errors --nginx && as_user "${ctl[@]}" routes --nginx && sim_location; } |
         put 644 "$etc/soko/routes.conf"
 }
 
@@ -301,7 +303,7 @@ shop_up() {
     shop_secrets
     say "$port" >"$shop/run/port"
     old=$(cat "$shop/conf/soko.conf" 2>/dev/null || true)
-    shop_conf "$@"
+    shop_conf_and_sim "$@"
     [[ $old == "$(<"$shop/conf/soko.conf")" ]] || changed=yes
     shop_postgres "$fsync"
     shop_redis
@@ -333,6 +335,7 @@ shop_down() {
         stop "soko-api-$pool.new" TERM
     done
     stop jobs TERM
+    stop sim TERM 5
     stop redis TERM
     stop postgres INT
 }

@@ -21,6 +21,9 @@ list_suites() {
         done
         [[ $flavour == asan || ! -e tests/contract/check.py ]] || say contract
     done
+    for f in tests/sim/test_*.py; do
+        [[ ! -e $f ]] || say "${f:6}" | sed 's/\.py$//'
+    done
     printf '%s\n' floors systemd_verify lint distcheck
 }
 
@@ -126,7 +129,8 @@ test_shop() {
     else
         shop_folders
         shop_secrets
-        shop_conf "${settings[@]}"
+        port_any >"$shop/run/port" # where nobody listens: there is no nginx
+        shop_conf_and_sim "${settings[@]}"
         shop_postgres off
         shop_redis
         shop_schema
@@ -160,6 +164,7 @@ run_integration() {
     for id in "$@"; do
         SOKO_TEST_DATABASE_URL=$(database_url soko_app) SOKO_TEST_OWNER_URL=$(database_url soko_owner) \
             SOKO_TEST_REDIS_ADDRESS=unix:$sockets/redis.sock SOKO_SQL_DIR=$clone/sql \
+            SOKO_SIM=$(sim_url) SOKO_CONF=$shop/conf/soko.conf \
             suite_of_check "$id" "$clone/build/$flavour/tests/${id#*/}"
     done
     test_shop_end "$flavour/integration"
@@ -172,7 +177,8 @@ run_e2e() {
         SOKO_CTL="${ctl[*]}" SOKO_STATE=$shop SOKO_FAULT_DIR=$shop/fault \
         SOKO_REDIS_SOCKET=$sockets/redis.sock SOKO_OWNER_URL=$(database_url soko_owner) \
         SOKO_EXCHANGES=$state/log/test/$flavour/exchanges.jsonl SOKO_DEV=$self \
-        SOKO_ACCOUNTS=$shop/conf/demo-accounts \
+        SOKO_ACCOUNTS=$shop/conf/demo-accounts SOKO_SIM=$(sim_url) \
+        SOKO_CONF=$shop/conf/soko.conf \
         suite "$id" /usr/bin/python3 -B "$file"
     test_shop_end "$id"
 }
@@ -231,6 +237,7 @@ cmd_test() {
             SOKO_CTL="${ctl[0]}" SOKO_EXCHANGES=$state/log/test/check/exchanges.jsonl \
                 suite contract /usr/bin/python3 -B tests/contract/check.py
             ;;
+        sim/*) suite "$id" /usr/bin/python3 -B "$clone/tests/$id.py" ;;
         floors | systemd_verify) suite "$id" "$clone/tests/$id.sh" ;;
         lint) suite lint bash "$self" _lint ;;
         distcheck)
