@@ -13,6 +13,7 @@
  */
 #include "base/fields.h"
 
+#include "base/form.h"
 #include "base/json.h"
 #include "base/kinds.h"
 
@@ -228,41 +229,6 @@ read_object(struct arena *a, const struct input *table, struct json_object *o, c
     return in;
 }
 
-static int
-hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Undoes the encoding of a query's name or value. NULL if all is well, else what is wrong. */
-static const char *
-decode(struct arena *a, const char *s, size_t len, char **out, size_t *out_len)
-{
-    char *to = *out = arena_alloc(a, len + 1);
-
-    for (size_t i = 0; i < len; i++) {
-        char c = s[i] == '+' ? ' ' : s[i];
-
-        if (c == '%') {
-            int high = len - i > 2 ? hex(s[i + 1]) : -1, low = len - i > 2 ? hex(s[i + 2]) : -1;
-
-            if (high < 0 || low < 0)
-                return "is not well-formed percent-encoding";
-            c = (char)(high << 4 | low);
-            i += 2;
-        }
-        if (c == '\0')
-            return "contains a control character";
-        *to++ = c;
-    }
-    *out_len = (size_t)(to - *out);
-    return utf8_valid(*out, *out_len) ? NULL : "is not valid UTF-8";
-}
-
 /* One "name=value" of a query. */
 static void
 read_pair(struct reading *r, const char *s, size_t len, uint64_t *seen, void *in,
@@ -274,7 +240,7 @@ read_pair(struct reading *r, const char *s, size_t len, uint64_t *seen, void *in
     char *name, *value;
     struct raw raw = {.type = RAW_STRING, .s = ""};
 
-    if (decode(errors->arena, s, name_len, &name, &n) != NULL) {
+    if (form_decode(errors->arena, s, name_len, &name, &n) != NULL) {
         if (unknown->last == NULL || unknown->last->field != NULL)
             problems_add(errors->arena, unknown, ERR_VALIDATION, NULL, NULL,
                          "the query string has a malformed name");
@@ -287,7 +253,7 @@ read_pair(struct reading *r, const char *s, size_t len, uint64_t *seen, void *in
     }
     const char *fault = NULL;
     if (equals != NULL) {
-        fault = decode(errors->arena, equals + 1, len - name_len - 1, &value, &raw.len);
+        fault = form_decode(errors->arena, equals + 1, len - name_len - 1, &value, &raw.len);
         raw.s = value;
     }
     uint64_t bit = UINT64_C(1) << i;
