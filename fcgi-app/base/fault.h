@@ -17,7 +17,7 @@ enum fault {
     FAULT_JOB_CLAIMED,   /* jobs.c: an outbox row is leased, its effect has not begun */
     FAULT_JOB_DONE, /* jobs.c: the effect is committed or has failed, and neither is noted further
                      */
-    /* The path of money. Each is passed on behalf of one payment or refund. */
+    /* The path of money. Each is passed on behalf of one order. */
     FAULT_PAYMENT_STARTED, /* the attempt is committed, the provider not called */
     FAULT_PAYMENT_CALLED,  /* the provider has answered, and nothing of it is recorded */
     FAULT_PAYMENT_NOTED,   /* it is recorded, and the client has no answer */

@@ -237,11 +237,16 @@ orders_cancel_all(struct ctx *ctx, struct order *o, enum mover mover)
     return e;
 }
 
+void
+orders_note(struct ctx *ctx, struct uuid order, const char *event)
+{
+    pg_queue(ctx, ORDERS_ADD_EVENT, ARG_ID(order), ARG_NULL, ARG_TEXT(event));
+}
+
 enum err
 orders_set_payment_status(struct ctx *ctx, struct uuid order, const char *status)
 {
-    pg_queue(ctx, ORDERS_ADD_EVENT, ARG_ID(order), ARG_NULL,
-             ARG_TEXT(arena_printf(ctx->arena, "payment_%s", status)));
+    orders_note(ctx, order, arena_printf(ctx->arena, "payment_%s", status));
     return pg_run(ctx, ORDERS_SET_PAYMENT_STATUS, ARG_ID(order), ARG_TEXT(status));
 }
 

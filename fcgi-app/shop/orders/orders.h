@@ -75,6 +75,9 @@ enum err orders_mark_paid(struct ctx *ctx, struct order *o);
  * ERR_INVALID_STATUS, with a problem, if one of them has gone too far. */
 enum err orders_cancel_all(struct ctx *ctx, struct order *o, enum mover mover);
 
+/* An entry in the history of an order, for buyer and sellers: "payment_initiated". With the transaction. */
+void orders_note(struct ctx *ctx, struct uuid order, const char *event);
+
 /* "unpaid", "paid", "partially_refunded", "refunded". */
 enum err orders_set_payment_status(struct ctx *ctx, struct uuid order, const char *status);
 

@@ -5,6 +5,9 @@
  * happens once (design, section 7). An attempt is a row before anybody is called; no provider is
  * called inside a transaction.
  *
+ * The fault points of money (base/fault.h) are passed on behalf of the order, everywhere, refunds too:
+ * a test knows the order before anybody knows the payment.
+ *
  *     rules.c       how a payment may move                  pure
  *     settle.c      a provider's word and what follows      payments_settle()
  *     attempts.c    opening an attempt; what is due         shared by stripe.c, mpesa.c, simulated.c
@@ -51,7 +54,8 @@ extern const struct endpoint refunds_retry;            /* admin.c */
 struct verdict {
     struct uuid payment;
     const char *provider; /* "stripe", "mpesa", "simulated" */
-    const char *event_id; /* unique for the provider: the same word heard twice has one effect */
+    const char *event_id; /* unique for the provider: the same word heard twice has one effect. NULL:
+                             the inbox has stored it in this transaction, so it is new */
     enum outcome outcome;
     int64_t amount; /* what was paid, in minor units; compared with what was asked for before anything
                        is marked. 0: the provider did not say (STK query): what was asked for */
@@ -83,6 +87,11 @@ extern const struct daraja_auth payments_daraja;
 /* "https://shop.example.com/webhooks/KIND/TOKEN", and the token's hash for the row. The token is 64
  * hexadecimal digits, so that no word that Daraja forbids in a URL can appear in it. */
 const char *payments_callback_url(struct ctx *ctx, const char *kind, const char *token);
+
+/* pay-out's, for the inbox: Stripe says what became of a refund. In the inbox's transaction, which holds no
+ * lock yet; *known is false if we have no such refund (yet): then the word waits and comes again. */
+struct stripe_refund;
+enum err refunds_hear(struct ctx *ctx, const struct stripe_refund *r, bool *known);
 
 /* Consumers. order.created: opens an attempt for an order that is paid by the provider simulated.
  */
