@@ -10,8 +10,11 @@ packages_bench=(wrk)
 
 cmd_bench() {
     local name=${1:-}
-    [[ -n $name && -x $clone/tests/bench/$name.py ]] ||
-        die "./dev bench NAME, one of: $(cd "$clone/tests/bench" && find . -name '*.py' -perm -u+x -printf '%f ' | sed 's/\.py//g')"
+    if [[ -z $name || ! -x $clone/tests/bench/$name.py ]]; then
+        say "usage: ./dev bench NAME, one of:"
+        find "$clone/tests/bench" -name '*.py' -perm -u+x -printf '  %f\n' | sed 's/\.py$//' | sort
+        exit 64
+    fi
     prepare_state
     need_packages "${packages_up[@]}" "${packages_bench[@]}"
     exec 8>"$state/bench.lock"
@@ -27,5 +30,6 @@ cmd_bench() {
     while [[ $port_taken == yes ]]; do
         shop_up "$(port_any)" off "${settings[@]}"
     done
-    (suite_environment && exec /usr/bin/python3 -B "$clone/tests/bench/$name.py")
+    suite_environment
+    /usr/bin/python3 -B "$clone/tests/bench/$name.py"
 }

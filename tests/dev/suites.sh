@@ -170,15 +170,22 @@ run_integration() {
     test_shop_end "$flavour/integration"
 }
 
+# What a program that tests a shop from outside must know, for all that is started from here on.
+suite_environment() {
+    SOKO_BASE=https://localhost:$(<"$shop/run/port")
+    SOKO_OWNER_URL=$(database_url soko_owner)
+    SOKO_SIM=$(sim_url)
+    export SOKO_BASE SOKO_OWNER_URL SOKO_SIM
+    export SOKO_CACERT=$shop/tls/cert.pem SOKO_CTL="${ctl[*]}" SOKO_STATE=$shop \
+        SOKO_FAULT_DIR=$shop/fault SOKO_REDIS_SOCKET=$sockets/redis.sock SOKO_DEV=$self \
+        SOKO_ACCOUNTS=$shop/conf/demo-accounts SOKO_CONF=$shop/conf/soko.conf
+}
+
 run_e2e() {
     local id=$1 flavour=${1%%/*} file=$clone/tests/${1#*/}.py
     test_shop "$id" "$file"
-    SOKO_BASE=https://localhost:$(<"$shop/run/port") SOKO_CACERT=$shop/tls/cert.pem \
-        SOKO_CTL="${ctl[*]}" SOKO_STATE=$shop SOKO_FAULT_DIR=$shop/fault \
-        SOKO_REDIS_SOCKET=$sockets/redis.sock SOKO_OWNER_URL=$(database_url soko_owner) \
-        SOKO_EXCHANGES=$state/log/test/$flavour/exchanges.jsonl SOKO_DEV=$self \
-        SOKO_ACCOUNTS=$shop/conf/demo-accounts SOKO_SIM=$(sim_url) \
-        SOKO_CONF=$shop/conf/soko.conf \
+    suite_environment
+    SOKO_EXCHANGES=$state/log/test/$flavour/exchanges.jsonl \
         suite "$id" /usr/bin/python3 -B "$file"
     test_shop_end "$id"
 }
