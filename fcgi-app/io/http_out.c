@@ -179,6 +179,28 @@ was_never_sent(CURL *c, CURLcode code)
     }
 }
 
+/* The values of the headers that the caller wants; before the handle is reset. */
+static const char *const *
+find_headers(CURL *c, struct arena *a, const char *const *wanted)
+{
+    size_t n = 0;
+
+    if (wanted == NULL)
+        return NULL;
+    while (wanted[n] != NULL)
+        n++;
+    const char **found = arena_array(a, n, sizeof *found);
+    for (size_t i = 0; i < n; i++) {
+        struct curl_header *last, *first;
+
+        if (curl_easy_header(c, wanted[i], 0, CURLH_HEADER, -1, &first) == CURLHE_OK &&
+            curl_easy_header(c, wanted[i], first->amount - 1, CURLH_HEADER, -1, &last) == CURLHE_OK)
+            /* libcurl 7.88 leaves the line's end in a value that is empty. */
+            found[i] = arena_strndup(a, last->value, strcspn(last->value, "\r\n"));
+    }
+    return found;
+}
+
 struct http_out *
 http_out_new(const char *user_agent)
 {
@@ -234,6 +256,8 @@ http_send(struct http_out *h, struct arena *a, const struct http_call *call,
     CURLcode code = curl_easy_perform(h->curl);
     bool unsent = code != CURLE_OK && was_never_sent(h->curl, code);
     curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (code == CURLE_OK && status > 0)
+        answer->headers = find_headers(h->curl, a, call->wanted);
     curl_easy_reset(h->curl); /* forgets pointers into `call` */
     curl_slist_free_all(headers);
 

@@ -25,13 +25,17 @@ struct http_call {
     size_t body_len;
     int64_t connect_ms, total_ms; /* time-outs; both are needed */
     size_t answer_max;            /* bytes of body; more is a failure */
+    const char *const *wanted; /* NULL-terminated names of the answer's headers to keep, or NULL */
 };
 
 struct http_answer {
     int status;       /* 0 if no answer came */
     const char *body; /* NUL-terminated, in the arena; never NULL */
     size_t body_len;
-    const char *why; /* if no answer came: libcurl's words, without the URL */
+    const char *const *headers; /* a value for each name of call->wanted, in its order; NULL: it was
+                                   not there. The array is NULL if nothing was wanted or no answer
+                                   came. Of a header that comes twice the last is kept. */
+    const char *why;            /* if no answer came: libcurl's words, without the URL */
 };
 
 /* NULL if libcurl cannot start. Ends with http_out_free(). */

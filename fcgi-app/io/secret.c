@@ -19,7 +19,7 @@
 #include <crypt.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +105,28 @@ secret_sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE])
         die("SHA-256 is not available");
 }
 
+void
+secret_hmac_sha256(const void *key, size_t key_len, const struct secret_piece *pieces, size_t count,
+                   uint8_t out[SHA256_SIZE])
+{
+    char sha256[] = "SHA256";
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", sha256, 0),
+                           OSSL_PARAM_construct_end()};
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *c = hmac == NULL ? NULL : EVP_MAC_CTX_new(hmac);
+    size_t size = 0;
+
+    /* OpenSSL takes a NULL key for "the one before". */
+    bool good =
+        c != NULL && EVP_MAC_init(c, key_len == 0 ? (const void *)"" : key, key_len, params) == 1;
+    for (size_t i = 0; good && i < count; i++)
+        good = EVP_MAC_update(c, pieces[i].data, pieces[i].len) == 1;
+    if (!good || EVP_MAC_final(c, out, &size, SHA256_SIZE) != 1 || size != SHA256_SIZE)
+        die("HMAC-SHA-256 is not available");
+    EVP_MAC_CTX_free(c);
+    EVP_MAC_free(hmac);
+}
+
 char *
 secret_hex(struct arena *a, const void *data, size_t len)
 {
@@ -186,12 +208,10 @@ password_is_old(const char *hash, int64_t cost)
 static void
 mac_of(const char *key, const char *text, uint8_t out[MAC_SIZE])
 {
-    uint8_t full[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
+    uint8_t full[SHA256_SIZE];
 
-    if (HMAC(EVP_sha256(), key, (int)strlen(key), (const unsigned char *)text, strlen(text), full,
-             &len) == NULL)
-        abort();
+    secret_hmac_sha256(key, strlen(key), &(struct secret_piece){.data = text, .len = strlen(text)},
+                       1, full);
     memcpy(out, full, MAC_SIZE);
 }
 

@@ -15,6 +15,14 @@
 /* SHA-256 of `len` bytes. */
 void secret_sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE]);
 
+/* HMAC-SHA-256 (RFC 2104) over `count` pieces, one after another. */
+struct secret_piece {
+    const void *data;
+    size_t len;
+};
+void secret_hmac_sha256(const void *key, size_t key_len, const struct secret_piece *pieces,
+                        size_t count, uint8_t out[SHA256_SIZE]);
+
 /* Lower-case hexadecimal digits in the arena. */
 char *secret_hex(struct arena *a, const void *data, size_t len);
 

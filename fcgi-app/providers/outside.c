@@ -1,10 +1,330 @@
-/* STUB: replaced by its owner before this branch lands. */
+/*
+ * Design: everything that processes share is one word each, changed by compare-and-swap, so that a
+ * process may be killed between any two instructions and leaves nothing locked.
+ *
+ * A place is the caller's pid and when his call ends at the latest, in one word: both appear and
+ * vanish at once. It is free again when he puts 0 there, when he is dead, or when that time has
+ * passed: the last also frees the place of a killed process whose pid somebody else was given.
+ * Whoever gives a place back swaps his own word for 0, so that he cannot take it from a successor.
+ *
+ * The breaker is the time until which the provider is left alone; 0 is closed. When that time has
+ * passed, whoever moves it into the future by a swap is the one who tries; the others find it in
+ * the future again. If he dies while he tries, the next one tries when his time has passed. Any
+ * answer closes it.
+ *
+ * What counts against a provider is that he does not answer, or says that he cannot (5xx, 429); not
+ * a time-out of a call that got only the rest of a budget. M-Pesa says 500 for "still in process"
+ * and for "you sent this twice": his 500 is an answer like any other.
+ *
+ * Rejected: a semaphore (a killed process keeps its place for ever), a mutex that survives its
+ * owner's death (PTHREAD_MUTEX_ROBUST: more to get right than two swaps), and Redis (a breaker that
+ * depends on another server, which may be away too).
+ */
 #include "providers/outside.h"
-void outside_share(void) {}
-enum err outside_send(struct ctx *ctx, enum provider p, const char *operation, struct http_call *call, struct http_answer *answer)
-{ (void)p; (void)operation; call->connect_ms = 3000; call->total_ms = 8000; call->answer_max = 65536; return http_send(ctx->http, ctx->arena, call, answer); }
-enum err outside_guard(struct ctx *ctx, enum provider p, const char *operation, enum err (*call)(struct ctx *ctx, int64_t total_ms, void *arg), void *arg)
-{ (void)p; (void)operation; return call(ctx, 8000, arg); }
-int64_t outside_budget(const struct ctx *ctx) { (void)ctx; return 8000; }
-void outside_forget(void) {}
-const char *provider_name(enum provider p) { (void)p; return "provider"; }
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PLACES 64     /* PROVIDER_AT_ONCE is at most this */
+#define PID_BITS 22   /* Linux: PID_MAX_LIMIT is 4 Mi */
+#define GRACE_MS 1000 /* how much longer than its budget a call may really take */
+#define ANSWER_MAX (256 * 1024)
+#define NS_IN_MS 1000000
+
+struct shared {
+    _Atomic uint64_t places[PLACES];
+    _Atomic int64_t failures;    /* one after another */
+    _Atomic int64_t alone_until; /* milliseconds of the monotonic clock; 0: the breaker is closed */
+};
+
+/* Until outside_share(): this process's own. */
+static struct shared own[PROVIDER__COUNT];
+static struct shared *all = own;
+
+static const struct {
+    const char *name;
+    bool says_500; /* in the normal course of things */
+} providers[PROVIDER__COUNT] = {
+    [PROVIDER_STRIPE] = {.name = "stripe"},
+    [PROVIDER_DARAJA] = {.name = "mpesa", .says_500 = true},
+    [PROVIDER_AFRICASTALKING] = {.name = "africastalking"},
+    [PROVIDER_OAUTH2] = {.name = "oauth2"},
+    [PROVIDER_MAIL] = {.name = "mail"},
+};
+
+/* What one call is and what came of it, for the log. */
+struct outcome {
+    const char *word, *why;
+    int status;
+};
+
+static int64_t
+mono_ms(void)
+{
+    return clock_mono_ns() / NS_IN_MS;
+}
+
+static uint64_t
+place_of(pid_t pid, int64_t until_ms)
+{
+    return (uint64_t)until_ms << PID_BITS | (uint64_t)pid;
+}
+
+static bool
+is_free(uint64_t place, int64_t now)
+{
+    pid_t pid = (pid_t)(place & ((UINT64_C(1) << PID_BITS) - 1));
+
+    return place == 0 || (int64_t)(place >> PID_BITS) <= now ||
+           (kill(pid, 0) != 0 && errno == ESRCH);
+}
+
+/* Our place, and what we wrote into it; NULL if all are taken. */
+static _Atomic uint64_t *
+take_place(struct shared *s, int64_t now, int64_t total_ms, uint64_t *mine)
+{
+    *mine = place_of(getpid(), now + total_ms + GRACE_MS);
+    for (int64_t i = 0; i < conf->provider_at_once && i < PLACES; i++) {
+        uint64_t old = atomic_load(&s->places[i]);
+
+        if (is_free(old, now) && atomic_compare_exchange_strong(&s->places[i], &old, *mine))
+            return &s->places[i];
+    }
+    return NULL;
+}
+
+static void
+give_back(_Atomic uint64_t *place, uint64_t mine)
+{
+    atomic_compare_exchange_strong(place, &mine, 0);
+}
+
+/* Whether a call may go out: the breaker is closed, or we are the one who tries. */
+static bool
+may_try(struct shared *s, int64_t now, int64_t total_ms)
+{
+    int64_t until = atomic_load(&s->alone_until);
+    int64_t longest = total_ms + GRACE_MS;
+
+    if (until == 0)
+        return true;
+    if (until > now)
+        return false;
+    return atomic_compare_exchange_strong(
+        &s->alone_until, &until,
+        now + (longest > conf->provider_pause.ms ? longest : conf->provider_pause.ms));
+}
+
+static void
+has_answered(enum provider p)
+{
+    struct shared *s = &all[p];
+
+    atomic_store(&s->failures, 0);
+    if (atomic_load(&s->alone_until) != 0 && atomic_exchange(&s->alone_until, 0) != 0)
+        log_event(LOG_WARN, EVENT("provider.back"), TEXT("soko.provider", provider_name(p)));
+}
+
+static void
+has_failed(enum provider p)
+{
+    struct shared *s = &all[p];
+    int64_t failures = atomic_fetch_add(&s->failures, 1) + 1;
+    int64_t until = mono_ms() + conf->provider_pause.ms, closed = 0;
+
+    if (failures < conf->provider_failures)
+        return;
+    if (atomic_compare_exchange_strong(&s->alone_until, &closed, until))
+        log_event(LOG_ERROR, EVENT("provider.left_alone"), TEXT("soko.provider", provider_name(p)),
+                  INT("soko.attempts", failures), INT("soko.pause_ms", conf->provider_pause.ms));
+    else
+        atomic_store(&s->alone_until, until);
+}
+
+static void
+tell(enum provider p, const char *operation, const struct outcome *o, int64_t since_ns)
+{
+    bool good = o->why == NULL;
+    const struct log_field fields[] = {
+        EVENT("provider.call"),
+        TEXT("soko.provider", provider_name(p)),
+        TEXT("soko.operation", operation),
+        TEXT("event.outcome", o->word),
+        INT("event.duration", clock_mono_ns() - since_ns),
+        TEXT("error.message", o->why),
+        o->status != 0 ? (struct log_field)INT("http.response.status_code", o->status)
+                       : (struct log_field){0},
+        {0},
+    };
+
+    log_write(good ? LOG_INFO : LOG_WARN, fields);
+}
+
+/* One call between its guards. */
+struct guarded {
+    enum provider p;
+    const char *operation;
+    enum err (*call)(struct ctx *ctx, int64_t total_ms, void *arg);
+    void *arg;
+    const struct http_answer *answer; /* or NULL: no HTTP */
+};
+
+static bool
+is_overwhelmed(enum provider p, int status)
+{
+    return status == 429 || (status >= 500 && !(status == 500 && providers[p].says_500));
+}
+
+/* Calls, and draws the conclusions for the breaker. */
+static enum err
+call_once(struct ctx *ctx, const struct guarded *g, int64_t total_ms, struct outcome *o)
+{
+    int64_t since = mono_ms();
+    enum err e = g->call(ctx, total_ms, g->arg);
+    /* Not so if what was left of the budget was too little to judge him by. */
+    bool counts = total_ms * 2 >= conf->provider_timeout.ms || mono_ms() - since < total_ms;
+
+    if (g->answer != NULL) {
+        o->status = g->answer->status;
+        o->why = g->answer->why;
+    }
+    switch (e) {
+    case OK:
+        o->word = "success";
+        if (is_overwhelmed(g->p, o->status))
+            has_failed(g->p);
+        else
+            has_answered(g->p);
+        break;
+    case ERR_PROVIDER_UNAVAILABLE:
+        o->word = "failure";
+        o->why = o->why != NULL ? o->why : "no connection";
+        if (counts)
+            has_failed(g->p);
+        break;
+    case ERR_REQUEST_TIMEOUT:
+        o->word = "unknown";
+        o->why = o->why != NULL ? o->why : "no answer";
+        if (counts)
+            has_failed(g->p);
+        break;
+    default: /* our fault, and no word about the provider */
+        o->word = "failure";
+        o->why = o->why != NULL ? o->why : err_code(e);
+    }
+    return e;
+}
+
+static enum err
+refuse(struct outcome *o, const char *why)
+{
+    *o = (struct outcome){.word = "failure", .why = why};
+    return ERR_PROVIDER_UNAVAILABLE;
+}
+
+static enum err
+guard(struct ctx *ctx, const struct guarded *g)
+{
+    struct shared *s = &all[g->p];
+    int64_t since_ns = clock_mono_ns(), now = since_ns / NS_IN_MS, left = outside_budget(ctx);
+    struct outcome o = {.word = "failure"};
+    uint64_t mine;
+    enum err e;
+
+    _Atomic uint64_t *place = left == 0 ? NULL : take_place(s, now, left, &mine);
+    if (left == 0) {
+        e = refuse(&o, "the budget of time is spent");
+    } else if (place == NULL) {
+        e = refuse(&o, "too many calls at once");
+    } else {
+        e = may_try(s, now, left) ? call_once(ctx, g, left, &o) : refuse(&o, "is left alone");
+        give_back(place, mine);
+    }
+    tell(g->p, g->operation, &o, since_ns);
+    return e;
+}
+
+struct http {
+    struct http_call *call;
+    struct http_answer *answer;
+};
+
+static enum err
+send_http(struct ctx *ctx, int64_t total_ms, void *arg)
+{
+    struct http *h = arg;
+
+    h->call->total_ms = total_ms;
+    h->call->connect_ms =
+        total_ms < conf->provider_connect_timeout.ms ? total_ms : conf->provider_connect_timeout.ms;
+    h->call->answer_max = ANSWER_MAX;
+    if (ctx->http == NULL)
+        return ERR_INTERNAL;
+    return http_send(ctx->http, ctx->arena, h->call, h->answer);
+}
+
+void
+outside_share(void)
+{
+    void *memory =
+        mmap(NULL, sizeof own, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED) {
+        log_event(LOG_ERROR, EVENT("outside.share"), INT("error.code", errno));
+        abort();
+    }
+    all = memory; /* all zeroes, as `own` is */
+}
+
+enum err
+outside_send(struct ctx *ctx, enum provider p, const char *operation, struct http_call *call,
+             struct http_answer *answer)
+{
+    struct http h = {.call = call, .answer = answer};
+
+    *answer = (struct http_answer){.body = ""};
+    return guard(
+        ctx, &(struct guarded){
+                 .p = p, .operation = operation, .call = send_http, .arg = &h, .answer = answer});
+}
+
+enum err
+outside_guard(struct ctx *ctx, enum provider p, const char *operation,
+              enum err (*call)(struct ctx *ctx, int64_t total_ms, void *arg), void *arg)
+{
+    return guard(ctx, &(struct guarded){.p = p, .operation = operation, .call = call, .arg = arg});
+}
+
+int64_t
+outside_budget(const struct ctx *ctx)
+{
+    int64_t whole = conf->provider_timeout.ms, left = ctx->now_ms + whole - clock_ms();
+
+    /* The clock may have been set meanwhile. */
+    return left < 0 ? 0 : left > whole ? whole : left;
+}
+
+void
+outside_forget(void)
+{
+    for (int p = 0; p < PROVIDER__COUNT; p++) {
+        atomic_store(&all[p].failures, 0);
+        atomic_store(&all[p].alone_until, 0);
+        for (int i = 0; i < PLACES; i++)
+            atomic_store(&all[p].places[i], 0);
+    }
+}
+
+const char *
+provider_name(enum provider p)
+{
+    return (unsigned)p < PROVIDER__COUNT ? providers[p].name : "unknown";
+}

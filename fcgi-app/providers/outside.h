@@ -1,11 +1,11 @@
 /*
  * providers/outside: one call to an outside party, guarded.
  *
- * A provider that hangs must not take the pool with it (DESIGN, section 5; seed hole 25): each has at
- * most conf->provider_at_once calls under way in the processes of one program, and after
+ * A provider that hangs must not take the pool with it (DESIGN, section 5; seed hole 25): each has
+ * at most conf->provider_at_once calls under way in the processes of one program, and after
  * conf->provider_failures calls without an answer it is left alone for conf->provider_pause, after
- * which one call tries again. Both counts live in memory shared by the program's processes; a process
- * that is killed in a call gives its place back.
+ * which one call tries again. Both counts live in memory shared by the program's processes; a
+ * process that is killed in a call gives its place back.
  *
  * All calls of one piece of work share one budget of time, conf->provider_timeout from ctx->now_ms,
  * so that a request ends before its worker's deadline.
@@ -30,8 +30,10 @@ enum provider {
 /* What is known after a call. */
 enum heard {
     HEARD_DONE,     /* it was done as asked, or answered */
-    HEARD_REFUSED,  /* the provider said no: nothing has happened, and asking the same again is idle */
-    HEARD_NOT_SENT, /* it never left, or was turned away at the door: nothing has happened, try later */
+    HEARD_REFUSED,  /* the provider said no: nothing has happened, and asking the same again is idle
+                     */
+    HEARD_NOT_SENT, /* it never left, or was turned away at the door: nothing has happened, try
+                       later */
     HEARD_NOTHING   /* it may have been done: ask, never guess */
 };
 
@@ -46,14 +48,17 @@ struct refusal {
 void outside_share(void);
 
 /* Sends one call in the name of `operation` ("create_intent"), which is what the log says of it:
- * provider, operation, HTTP status, duration, outcome; no URL, no body. OK: an answer with any status
- * has come whole. ERR_PROVIDER_UNAVAILABLE: it was not sent, for certain (breaker open, no place, budget
- * spent, no connection). ERR_REQUEST_TIMEOUT: nobody knows. `call->connect_ms`, `total_ms` and
- * `answer_max` are set here; an answer with status 5xx or 429 counts as a failure for the breaker. */
+ * provider, operation, HTTP status, duration, outcome; no URL, no body. OK: an answer with any
+ * status has come whole. ERR_PROVIDER_UNAVAILABLE: it was not sent, for certain (breaker open, no
+ * place, budget spent, no connection). ERR_REQUEST_TIMEOUT: nobody knows. `call->connect_ms`,
+ * `total_ms` and `answer_max` are set here; an answer with status 5xx or 429 counts as a failure
+ * for the breaker, but not M-Pesa's 500, which is how he says "still in process" and "you sent this
+ * twice". ERR_INTERNAL: ctx->http is NULL, or the call is malformed. */
 enum err outside_send(struct ctx *ctx, enum provider p, const char *operation,
                       struct http_call *call, struct http_answer *answer);
 
-/* The same guards around a call that is not HTTP (mail): call() returns what outside_send() would. */
+/* The same guards around a call that is not HTTP (mail): call() returns what outside_send() would.
+ */
 enum err outside_guard(struct ctx *ctx, enum provider p, const char *operation,
                        enum err (*call)(struct ctx *ctx, int64_t total_ms, void *arg), void *arg);
 

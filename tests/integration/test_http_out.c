@@ -77,6 +77,11 @@ answer(int fd, const char *in)
         say(fd, "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n");
         return true;
     }
+    if (strstr(in, " /headers") != NULL) {
+        say(fd, "HTTP/1.1 200 OK\r\nX-One:  yes \r\nX-Twice: a\r\nx-twice: b\r\nX-Empty:\r\n"
+                "Content-Length: 0\r\n\r\n");
+        return true;
+    }
     if (strstr(in, " /garbage") != NULL)
         say(fd, "I am no HTTP server\r\n\r\n");
     if (strstr(in, " /hang") != NULL)
@@ -457,6 +462,38 @@ START_TEST(cap_is_exact)
 }
 END_TEST
 
+START_TEST(wanted_headers)
+{
+    static const char *const wanted[] = {"x-one", "X-Twice", "X-Missing", "X-Empty", NULL};
+    static const char *const none[] = {NULL};
+    struct http_call call = {.method = "GET",
+                             .url = arena_printf(a, "http://127.0.0.1:%d/headers", port),
+                             .connect_ms = 500,
+                             .total_ms = 500,
+                             .wanted = wanted};
+
+    ck_assert_int_eq(http_send(h, a, &call, &got), OK);
+    ck_assert_str_eq(got.headers[0], "yes");
+    ck_assert_str_eq(got.headers[1], "b");
+    ck_assert_ptr_null(got.headers[2]);
+    ck_assert_str_eq(got.headers[3], "");
+    call.wanted = none;
+    ck_assert_int_eq(http_send(h, a, &call, &got), OK);
+    call.wanted = NULL;
+    ck_assert_int_eq(http_send(h, a, &call, &got), OK);
+    ck_assert_ptr_null(got.headers);
+    /* Those of the answer before are gone. */
+    call.wanted = wanted;
+    call.url = arena_printf(a, "http://127.0.0.1:%d/status", port);
+    call.answer_max = 10;
+    ck_assert_int_eq(http_send(h, a, &call, &got), OK);
+    ck_assert_ptr_null(got.headers[0]);
+    call.url = arena_printf(a, "http://127.0.0.1:%d/nothing", port);
+    ck_assert_int_eq(http_send(h, a, &call, &got), ERR_REQUEST_TIMEOUT);
+    ck_assert_ptr_null(got.headers);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -477,6 +514,7 @@ main(void)
     tcase_add_test(t, loopback_has_several_names);
     tcase_add_test(t, bad_calls);
     tcase_add_test(t, cap_is_exact);
+    tcase_add_test(t, wanted_headers);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

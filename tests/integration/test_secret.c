@@ -37,6 +37,34 @@ START_TEST(sha256_known_answers)
 }
 END_TEST
 
+/* RFC 4231, cases 1, 2, 6 (its key longer than a block) and one without key and data. */
+static const struct {
+    size_t key_len;
+    const char *key, *one, *two, *mac;
+} macs[] = {
+    {20, "\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b", "Hi ",
+     "There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+    {4, "Jefe", "what do ya want for nothing?", "",
+     "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+    {131, NULL, "Test Using Larger Than Block-Size Key", " - Hash Key First",
+     "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+    {0, "", "", "", "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"},
+};
+
+START_TEST(hmac_known_answers)
+{
+    char long_key[131];
+    uint8_t out[SHA256_SIZE];
+    const struct secret_piece pieces[] = {{macs[_i].one, strlen(macs[_i].one)},
+                                          {macs[_i].two, strlen(macs[_i].two)}};
+
+    memset(long_key, 0xaa, sizeof long_key);
+    secret_hmac_sha256(macs[_i].key == NULL ? long_key : macs[_i].key, macs[_i].key_len, pieces, 2,
+                       out);
+    ck_assert_str_eq(secret_hex(a, out, sizeof out), macs[_i].mac);
+}
+END_TEST
+
 START_TEST(hex_of_nothing_is_empty)
 {
     ck_assert_str_eq(secret_hex(a, "", 0), "");
@@ -179,6 +207,7 @@ main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 30);
     tcase_add_loop_test(t, sha256_known_answers, 0, 3);
+    tcase_add_loop_test(t, hmac_known_answers, 0, (int)(sizeof macs / sizeof macs[0]));
     tcase_add_test(t, hex_of_nothing_is_empty);
     tcase_add_test(t, tokens_are_base64url_and_differ);
     tcase_add_test(t, equal_compares);
