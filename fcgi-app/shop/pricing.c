@@ -4,6 +4,8 @@
 #include "shop/pricing.h"
 #include "base/money.h"
 
+#define BP_WHOLE 10000 /* all of it, in hundredths of a percent */
+
 static struct priced_part *
 part_of(struct priced_order *order, struct uuid store)
 {
@@ -29,4 +31,17 @@ pricing_sum(struct arena *a, const struct priced_line *lines, size_t count,
             return false;
     }
     return true;
+}
+
+/* In two steps, as amount * bp leaves int64_t; the first is exact. */
+int64_t
+pricing_commission(int64_t amount, int64_t bp)
+{
+    return amount / BP_WHOLE * bp + (amount % BP_WHOLE * bp + BP_WHOLE / 2) / BP_WHOLE;
+}
+
+int64_t
+pricing_commission_back(int64_t kept, int64_t back, int64_t bp)
+{
+    return pricing_commission(kept, bp) - pricing_commission(kept - back, bp);
 }

@@ -37,4 +37,15 @@ struct priced_order {
 bool pricing_sum(struct arena *a, const struct priced_line *lines, size_t count,
                  struct priced_order *out);
 
+/* What of `amount` is the platform's, at `bp` hundredths of a percent, rounded half up: the fee of
+ * what a store keeps of a part. `amount` in [0, MONEY_MAX], `bp` in [0, 10000].
+ *
+ * The fee is always that of all that is kept, never a sum of fees: what a refund gives back is the
+ * difference of two of them (pricing_commission_back), so that after any number of refunds exactly
+ * the fee of what is left has been taken, and of nothing exactly nothing. */
+int64_t pricing_commission(int64_t amount, int64_t bp);
+
+/* What of the fee goes back when of `kept` the buyer gets `back`, which is at most `kept`. */
+int64_t pricing_commission_back(int64_t kept, int64_t back, int64_t bp);
+
 #endif

@@ -74,7 +74,7 @@ SELECT p.store_id, p.status, p.amount, p.commission_bp,
 FROM order_parts p WHERE p.order_id = $1 ORDER BY p.store_id
 
 -- name: ORDERS_MOVE_PART
-UPDATE order_parts SET status = $4, tracking_number = coalesce($5, tracking_number), updated_at = now()
+UPDATE order_parts SET status = $4, tracking_number = coalesce($5, tracking_number), cancel_reason = $6, updated_at = now()
 WHERE order_id = $1 AND store_id = $2 AND status = $3
 
 -- name: ORDERS_SET_STATUS
@@ -92,6 +92,35 @@ WITH back AS (
     RETURNING l.product_id, l.quantity
 )
 SELECT product_id, quantity FROM back
+
+-- What expiry gave back of an order's lines, and what of it may be taken again.
+-- name: ORDERS_EXPIRED_LINES
+SELECT l.product_id, sum(l.restocked)::bigint AS quantity
+FROM order_lines l JOIN order_parts p ON p.order_id = l.order_id AND p.store_id = l.store_id
+WHERE l.order_id = $1 AND p.status = 'cancelled' AND p.cancel_reason = 'expired' AND l.restocked > 0
+GROUP BY l.product_id ORDER BY l.product_id
+
+-- The stock of those lines is taken again; before their parts move.
+-- name: ORDERS_RETAKE_LINES
+UPDATE order_lines l SET restocked = 0 FROM order_parts p
+WHERE l.order_id = $1 AND p.order_id = l.order_id AND p.store_id = l.store_id AND p.status = 'cancelled'
+  AND p.cancel_reason = 'expired'
+
+-- name: ORDERS_REVIVE_PARTS
+UPDATE order_parts SET status = 'pending', cancel_reason = NULL, updated_at = now()
+WHERE order_id = $1 AND status = 'cancelled' AND cancel_reason = 'expired'
+RETURNING store_id AS id
+
+-- Under the order's lock: what can still be given back of a part.
+-- name: ORDERS_LINES_KEPT
+SELECT line_no, price, quantity, refunded, refunded_units FROM order_lines
+WHERE order_id = $1 AND store_id = $2 ORDER BY line_no
+
+-- $2 the lines' numbers $3 units and $4 money that go back of each.
+-- name: ORDERS_GIVE_BACK
+UPDATE order_lines l SET refunded = l.refunded + b.amount, refunded_units = l.refunded_units + b.units
+FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS b (line_no, units, amount)
+WHERE l.order_id = $1 AND l.line_no = b.line_no
 
 -- name: ORDERS_EXPIRED
 SELECT id FROM orders

@@ -10,3 +10,8 @@ ALTER TABLE order_lines
     ADD COLUMN refunded_units bigint NOT NULL DEFAULT 0,
     ADD CONSTRAINT order_lines_refunded_check CHECK (refunded BETWEEN 0 AND price * quantity),
     ADD CONSTRAINT order_lines_refunded_units_check CHECK (refunded_units BETWEEN 0 AND quantity);
+
+-- Who cancelled a part. Money that comes late revives what expiry has cancelled, and nothing else. Of parts that were
+-- cancelled before, nobody knows: they stay cancelled.
+ALTER TABLE order_parts ADD COLUMN cancel_reason text
+    CONSTRAINT order_parts_reason_check CHECK (cancel_reason IS NULL OR (cancel_reason IN ('buyer', 'seller', 'expired') AND status = 'cancelled'));

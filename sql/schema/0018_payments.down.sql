@@ -16,6 +16,7 @@ ALTER TABLE provider_events
 DELETE FROM payments WHERE order_id IS NULL;
 DROP INDEX payments_by_time;
 ALTER TABLE payments
+    DROP CONSTRAINT payments_order_or_review,
     DROP CONSTRAINT payments_refunded_check,
     ADD CONSTRAINT payments_refunded_check CHECK (refunded BETWEEN 0 AND amount),
     DROP COLUMN asked, DROP COLUMN received, DROP COLUMN phone, DROP COLUMN merchant_ref,

@@ -123,7 +123,7 @@ sell_work(struct ctx *c, void *arg)
              ARG_TEXT("simulated"), ARG_TEXT("KES"), ARG_INT(s->total), ARG_TEXT("\"here\""),
              ARG_NULL, ARG_TIME(clock_ms() + s->expires_in));
     pg_queue(c, ORDERS_ADD_PARTS, ARG_ID(s->order), ARG_IDS(s->stores, s->parts),
-             ARG_INTS(s->amounts, s->parts));
+             ARG_INTS(s->amounts, s->parts), ARG_INT(conf->commission_bp));
     pg_queue(c, ORDERS_ADD_LINES, ARG_ID(s->order), ARG_IDS(s->stores, s->parts),
              ARG_IDS(s->products, s->parts), ARG_TEXTS(names, s->parts),
              ARG_INTS(s->amounts, s->parts), ARG_INTS(ones, s->parts));

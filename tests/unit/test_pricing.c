@@ -105,9 +105,66 @@ START_TEST(test_sums)
 }
 END_TEST
 
+static const struct {
+    const char *label;
+    int64_t amount, bp, fee;
+} fees[] = {
+    {"of nothing", 0, 850, 0},
+    {"none", 100000, 0, 0},
+    {"all", 100000, 10000, 100000},
+    {"exact", 10000, 850, 850},
+    {"just below a half", 5, 999, 0},
+    {"a half goes up", 5, 1000, 1},
+    {"just above a half", 5, 1001, 1},
+    {"half of an odd one", 3, 5000, 2},
+    {"a tenth of a percent of little", 499, 10, 0},
+    {"a tenth of a percent of a little more", 500, 10, 1},
+    {"one hundredth of a percent", 9999, 1, 1},
+    {"of all the money there is", MONEY_MAX, 10000, MONEY_MAX},
+    {"half of all the money", MONEY_MAX, 5000, 500000000000000},
+    {"the least of all the money", MONEY_MAX, 1, 100000000000},
+};
+
+START_TEST(test_commission)
+{
+    int64_t fee = pricing_commission(fees[_i].amount, fees[_i].bp);
+
+    ck_assert_msg(fee == fees[_i].fee, "%s: %" PRId64, fees[_i].label, fee);
+}
+END_TEST
+
+/* However a part is given back, in whatever pieces: what was taken in all is the fee of what is
+ * left, never negative on the way, and nothing once nothing is left. */
+START_TEST(test_refunds_lose_nothing)
+{
+    static const int64_t rates[] = {0, 1, 49, 850, 3333, 5000, 9999, 10000};
+    const int64_t bp = rates[_i];
+
+    for (int64_t amount = 1; amount <= 400; amount++) {
+        for (int64_t piece = 1; piece <= amount; piece += 1 + piece / 3) {
+            int64_t kept = amount, taken = pricing_commission(amount, bp);
+
+            while (kept > 0) {
+                int64_t back = piece < kept ? piece : kept;
+                int64_t fee = pricing_commission_back(kept, back, bp);
+
+                ck_assert_int_ge(fee, 0);
+                ck_assert_int_le(fee, back);
+                kept -= back;
+                taken -= fee;
+                ck_assert_int_eq(taken, pricing_commission(kept, bp));
+            }
+            ck_assert_int_eq(taken, 0);
+        }
+    }
+}
+END_TEST
+
 static void
 fill(TCase *tcase)
 {
+    tcase_add_loop_test(tcase, test_commission, 0, (int)COUNT_OF(fees));
+    tcase_add_loop_test(tcase, test_refunds_lose_nothing, 0, 8);
     tcase_add_loop_test(tcase, test_sums, 0, (int)COUNT_OF(rows));
 }
 

@@ -351,6 +351,20 @@ products_take_stock(struct ctx *ctx, const struct uuid *products, const int64_t 
     pg_queue(ctx, CATALOG_STOCK_TAKE, ARG_IDS(products, count), ARG_INTS(quantities, count));
 }
 
+enum err
+products_try_stock(struct ctx *ctx, const struct uuid *products, const int64_t *quantities,
+                   size_t count, bool *taken)
+{
+    enum err e =
+        pg_run(ctx, CATALOG_STOCK_TAKE, ARG_IDS(products, count), ARG_INTS(quantities, count));
+
+    *taken = e == OK;
+    if (e != ERR_INSUFFICIENT_STOCK)
+        return e;
+    problems_clear(&ctx->problems);
+    return OK;
+}
+
 void
 products_count_rating(struct ctx *ctx, struct uuid product, int64_t ratings, int64_t points)
 {

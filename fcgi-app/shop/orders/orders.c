@@ -2,11 +2,16 @@
  * Every change of an order begins by locking its row, so that what buyer, seller, payment and clock
  * do to it takes turns; each then decides by the table in rules.c on what it sees under the lock.
  * Stock goes back through the lines' `restocked`, which remembers that it has (seed hole 32).
+ *
+ * A part that completes has earned its money: it is booked in the same transaction, once for each
+ * order and store. What comes back later, and what comes too late, is refund.c's.
  */
 #include "shop/orders/orders.h"
 #include "io/pg.h"
 #include "shop/catalog/products.h"
+#include "shop/ledger.h"
 #include "shop/outbox.h"
+#include "shop/pricing.h"
 #include "shop/stmt.h"
 
 #include <string.h>
@@ -38,10 +43,8 @@ struct part_row {
     int64_t amount, refunded, commission_bp;
 };
 static const struct field part_row_fields[] = {
-    FIELD(struct part_row, store_id),
-    FIELD(struct part_row, status),
-    FIELD(struct part_row, amount),
-    FIELD(struct part_row, refunded),
+    FIELD(struct part_row, store_id),      FIELD(struct part_row, status),
+    FIELD(struct part_row, amount),        FIELD(struct part_row, refunded),
     FIELD(struct part_row, commission_bp),
 };
 static const struct input part_row = INPUT(part_row, "PartRow", NULL);
@@ -142,16 +145,46 @@ restock(struct ctx *ctx, struct uuid order, struct uuid store)
 
 /* Writes one move down, whatever else it brings about. */
 static void
-note_move(struct ctx *ctx, struct order *o, size_t i, enum part_status to, const char *tracking)
+note_move(struct ctx *ctx, struct order *o, size_t i, enum part_status to, enum mover mover,
+          const char *tracking)
 {
     struct order_part *part = &o->parts[i];
 
     pg_queue(ctx, ORDERS_MOVE_PART, ARG_ID(o->id), ARG_ID(part->store_id),
              ARG_TEXT(part_status_name(part->status)), ARG_TEXT(part_status_name(to)),
-             ARG_TEXT(tracking));
+             ARG_TEXT(tracking), ARG_TEXT(to == PART_CANCELLED ? reasons[mover] : NULL));
     pg_queue(ctx, ORDERS_ADD_EVENT, ARG_ID(o->id), ARG_ID(part->store_id),
              ARG_TEXT(part_status_name(to)));
     part->status = to;
+}
+
+/* What the store has earned: of money that we hold, its share; of cash that it holds, it owes us
+ * the commission. */
+static enum err
+book_completed(struct ctx *ctx, const struct order *o, const struct order_part *part)
+{
+    bool cash = o->method == METHOD_CASH_ON_DELIVERY;
+    int64_t kept = part->amount - part->refunded;
+    int64_t fee = pricing_commission(kept, part->commission_bp);
+    const struct ledger_entry prepaid[] = {
+        {LEDGER_BUYER_FUNDS, kept},
+        {LEDGER_STORE_PAYABLE, fee - kept},
+        {LEDGER_COMMISSION, -fee},
+    };
+    const struct ledger_entry in_cash[] = {
+        {LEDGER_STORE_PAYABLE, fee},
+        {LEDGER_COMMISSION, -fee},
+    };
+
+    return ledger_book(
+        ctx, &(struct ledger_booking){.kind = cash ? LEDGER_CASH_COMPLETED : LEDGER_PART_COMPLETED,
+                                      .subject = o->id,
+                                      .order = o->id,
+                                      .store = part->store_id,
+                                      .currency = o->currency,
+                                      .entries = cash ? in_cash : prepaid,
+                                      .count = cash ? sizeof(in_cash) / sizeof(in_cash[0])
+                                                    : sizeof(prepaid) / sizeof(prepaid[0])});
 }
 
 /* Cash is in the courier's hand when the last live part is completed. */
@@ -189,14 +222,16 @@ orders_move_part(struct ctx *ctx, struct order *o, size_t i, enum part_status to
     if (!part_may_move(part->status, to, mover, o->method))
         return fail(ctx, ERR_INVALID_STATUS, "status", "a part that is %s cannot become %s",
                     part_status_name(part->status), part_status_name(to));
-    note_move(ctx, o, i, to, tracking);
+    note_move(ctx, o, i, to, mover, tracking);
+    enum err e = OK;
     if (to == PART_CANCELLED) {
-        enum err e = restock(ctx, o->id, part->store_id);
-        if (e != OK)
-            return e;
+        e = restock(ctx, o->id, part->store_id);
         outbox_add(ctx, EVENT_PART_CANCELLED, o->id, part->store_id);
+    } else if (to == PART_COMPLETED) {
+        e = book_completed(ctx, o, part);
     }
-    enum err e = sync_status(ctx, o, mover);
+    if (e == OK)
+        e = sync_status(ctx, o, mover);
     if (e == OK && cash_has_come(o))
         e = orders_set_payment_status(ctx, o->id, "paid");
     return e;
@@ -207,7 +242,7 @@ orders_mark_paid(struct ctx *ctx, struct order *o)
 {
     for (size_t i = 0; i < o->part_count; i++) {
         if (part_may_move(o->parts[i].status, PART_PAID, MOVER_PAYMENT, o->method))
-            note_move(ctx, o, i, PART_PAID, NULL);
+            note_move(ctx, o, i, PART_PAID, MOVER_PAYMENT, NULL);
     }
     enum err e = orders_set_payment_status(ctx, o->id, "paid");
     return e != OK ? e : sync_status(ctx, o, MOVER_PAYMENT);
@@ -227,7 +262,7 @@ orders_cancel_all(struct ctx *ctx, struct order *o, enum mover mover)
     }
     for (size_t i = 0; i < o->part_count; i++) {
         if (lives(&o->parts[i]))
-            note_move(ctx, o, i, PART_CANCELLED, NULL);
+            note_move(ctx, o, i, PART_CANCELLED, mover, NULL);
     }
     enum err e = sync_status(ctx, o, mover);
     if (e == OK)
