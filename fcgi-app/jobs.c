@@ -39,6 +39,7 @@ static const struct consumer {
     {.name = "payments_ask", .run = payments_ask},
     {.name = "payments_refund_order", .run = payments_refund_order},
     {.name = "payments_refund_part", .run = payments_refund_part},
+    {.name = "payments_close", .run = payments_close},
     {.name = "payments_hear", .run = payments_hear},
     {.name = "refunds_send",
      .start = refunds_start,

@@ -71,6 +71,9 @@ struct verdict {
  * payment that has succeeded is a second payment, and goes back. */
 enum err payments_settle(struct ctx *ctx, const struct verdict *v);
 
+/* Money has come for a locked order, and is booked: it pays the order, and what is too much goes back. */
+enum err payments_money_came(struct ctx *ctx, struct order *o);
+
 /* Under the order's lock: asks for a refund of what was paid above what its live parts cost. State,
  * not difference: called twice, the second finds nothing left to ask for. `store`, `by` and `note`
  * say who wanted it; nil and NULL for the machine. */
@@ -88,11 +91,6 @@ extern const struct daraja_auth payments_daraja;
  * hexadecimal digits, so that no word that Daraja forbids in a URL can appear in it. */
 const char *payments_callback_url(struct ctx *ctx, const char *kind, const char *token);
 
-/* pay-out's, for the inbox: Stripe says what became of a refund. In the inbox's transaction, which holds no
- * lock yet; *known is false if we have no such refund (yet): then the word waits and comes again. */
-struct stripe_refund;
-enum err refunds_hear(struct ctx *ctx, const struct stripe_refund *r, bool *known);
-
 /* Consumers. order.created: opens an attempt for an order that is paid by the provider simulated.
  */
 enum err payments_begin(struct ctx *ctx, const struct delivery *d);
@@ -101,6 +99,8 @@ enum err payments_ask(struct ctx *ctx, const struct delivery *d);
 /* order.cancelled and part.cancelled: gives back what was paid, and closes what is open. */
 enum err payments_refund_order(struct ctx *ctx, const struct delivery *d);
 enum err payments_refund_part(struct ctx *ctx, const struct delivery *d);
+/* order.cancelled: closes what is open, so that nobody pays it any more. */
+enum err payments_close(struct ctx *ctx, const struct delivery *d);
 /* provider.spoke: a word that waited (subject: its row in provider_events). */
 enum err payments_hear(struct ctx *ctx, const struct delivery *d);
 /* A refund by the provider simulated, who is never short: all of refunds_start() for it. */
@@ -109,6 +109,11 @@ enum err payments_pay_refund(struct ctx *ctx, const struct delivery *d);
 enum err refunds_start(struct ctx *ctx, const struct delivery *d, void **step);
 enum err refunds_call(struct ctx *ctx, void *step);
 enum err refunds_finish(struct ctx *ctx, void *step);
+
+/* What Stripe says of a refund, by a webhook that is authentic and was not heard before, in the caller's
+ * transaction. OK also if it is nobody's, or changes nothing. */
+struct stripe_refund;
+enum err refunds_hear_stripe(struct ctx *ctx, const struct stripe_refund *r);
 
 /* The clock of the payments lane. Claims what is due, so that no other process asks too, for
  * conf->jobs_lease; then, for each, asks the provider outside of a transaction and applies his word in

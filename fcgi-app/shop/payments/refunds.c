@@ -10,4 +10,4 @@ void refunds_ask_about(struct ctx *ctx, struct uuid refund) { (void)ctx; (void)r
 enum err refunds_start(struct ctx *ctx, const struct delivery *d, void **step) { *step = NULL; return payments_pay_refund(ctx, d); }
 enum err refunds_call(struct ctx *ctx, void *step) { (void)ctx; (void)step; return OK; }
 enum err refunds_finish(struct ctx *ctx, void *step) { (void)ctx; (void)step; return OK; }
-enum err refunds_hear(struct ctx *ctx, const struct stripe_refund *r, bool *known) { (void)ctx; (void)r; *known = false; return OK; }
+enum err refunds_hear_stripe(struct ctx *ctx, const struct stripe_refund *r) { (void)ctx; (void)r; return OK; }

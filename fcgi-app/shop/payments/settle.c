@@ -46,8 +46,8 @@ static const struct input order_of_row = INPUT(order_of_row, "OrderOfPayment", N
 
 static const struct uuid nobody;
 
-static enum err
-money_has_come(struct ctx *ctx, struct order *o)
+enum err
+payments_money_came(struct ctx *ctx, struct order *o)
 {
     if (o->status == PART_PENDING && strcmp(o->payment_status, "unpaid") == 0) {
         enum err e = orders_mark_paid(ctx, o);
@@ -78,7 +78,7 @@ apply(struct ctx *ctx, const struct verdict *v, struct order *o, const struct pa
                         v->outcome == OUTCOME_PAID ? ARG_INT(v->amount) : ARG_NULL);
     if (e != OK || to != PAYMENT_SUCCEEDED)
         return e;
-    return money_has_come(ctx, o);
+    return payments_money_came(ctx, o);
 }
 
 enum err
