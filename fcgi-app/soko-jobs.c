@@ -10,6 +10,7 @@
 #include "jobs.h"
 #include "prefork.h"
 #include "providers/outside.h"
+#include "shop/messages.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -91,6 +92,8 @@ main(int argc, char **argv)
     log_init("soko-jobs", level);
     if (!jobs_check())
         return EX_SOFTWARE;
+    if (!messages_check())
+        return EX_CONFIG;
     if (check) {
         puts("ok");
         return EXIT_SUCCESS;

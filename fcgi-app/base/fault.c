@@ -34,6 +34,7 @@ static const char *const names[FAULT__COUNT] = {
     [FAULT_REFUND_STARTED]  = "refund_started",
     [FAULT_REFUND_CALLED]   = "refund_called",
     [FAULT_REFUND_NOTED]    = "refund_noted",
+    [FAULT_MESSAGE_CALLED]  = "message_called",
 };
 /* clang-format on */
 

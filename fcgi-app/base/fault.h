@@ -28,6 +28,7 @@ enum fault {
     FAULT_REFUND_STARTED,  /* a refund is marked as being sent, the provider not called */
     FAULT_REFUND_CALLED,   /* the provider has answered, and nothing of it is recorded */
     FAULT_REFUND_NOTED,    /* it is recorded, and the job is not done */
+    FAULT_MESSAGE_CALLED,  /* an SMS or e-mail may have been sent, and nothing of it is recorded */
     FAULT__COUNT
 };
 

@@ -102,6 +102,7 @@ shop_conf() {
         [REDIS_ADDRESS]=unix:$sockets/redis.sock
         [TOKEN_KEY]=$(<"$shop/conf/token_key")
         [SQL_DIR]=$inst/share/soko/sql
+        [MESSAGES_DIR]=$inst/share/soko/messages
         [MEDIA_DIR]=$shop/media
         [MESSAGES_DIR]=$inst/share/soko/messages
     )

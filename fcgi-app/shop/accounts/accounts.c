@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "io/pg.h"
 #include "io/secret.h"
+#include "shop/messages.h"
 #include "shop/req.h"
 
 #include <string.h>
@@ -73,6 +74,7 @@ register_account(struct req *rq)
 
     accounts_add(&rq->ctx, id, in->name, in->email, in->phone, in->username, in->password,
                  ROLE_BUYER);
+    messages_send(&rq->ctx, id, TEMPLATE_WELCOME, NULL, 0);
     return reply_rows(rq, ACCOUNTS_SHOW, ARG_ID(id));
 }
 

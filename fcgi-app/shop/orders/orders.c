@@ -10,6 +10,7 @@
 #include "io/pg.h"
 #include "shop/catalog/products.h"
 #include "shop/ledger.h"
+#include "shop/messages.h"
 #include "shop/outbox.h"
 #include "shop/pricing.h"
 #include "shop/stmt.h"
@@ -224,6 +225,8 @@ orders_move_part(struct ctx *ctx, struct order *o, size_t i, enum part_status to
                     part_status_name(part->status), part_status_name(to));
     note_move(ctx, o, i, to, mover, tracking);
     enum err e = OK;
+    if (to == PART_SHIPPED)
+        messages_send_order(ctx, o->account_id, TEMPLATE_ORDER_SHIPPED, o->order_number, 0, NULL);
     if (to == PART_CANCELLED) {
         e = restock(ctx, o->id, part->store_id);
         outbox_add(ctx, EVENT_PART_CANCELLED, o->id, part->store_id);

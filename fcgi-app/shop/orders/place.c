@@ -12,6 +12,7 @@
 #include "shop/addresses.h"
 #include "shop/cart.h"
 #include "shop/catalog/products.h"
+#include "shop/messages.h"
 #include "shop/orders/orders.h"
 #include "shop/outbox.h"
 #include "shop/pricing.h"
@@ -194,6 +195,7 @@ write_order(struct ctx *ctx, const struct place_in *in, struct uuid id, const ch
     pg_queue(ctx, ORDERS_ADD_PARTS, ARG_ID(id), ARG_IDS(stores, order->part_count),
              ARG_INTS(amounts, order->part_count), ARG_INT(conf->commission_bp));
     pg_queue(ctx, ORDERS_ADD_EVENT, ARG_ID(id), ARG_NULL, ARG_TEXT("placed"));
+    messages_send_order(ctx, ctx->actor.account, TEMPLATE_ORDER_PLACED, number, order->total, currency);
 }
 
 static enum err
