@@ -13,13 +13,14 @@ class Books:
         self.charges = {}  # (provider, ref) -> dict
         self.payouts = {}  # (provider, ref) -> dict
 
-    def charge(self, provider, currency, ref, amount, order):
-        """A buyer paid. `ref` is the provider's own receipt; `order` whatever names the order."""
+    def charge(self, provider, currency, ref, amount, order, **more):
+        """A buyer paid. `ref` is the provider's own receipt; `order` whatever names the order; `more` is
+        shown as it is."""
         with self.lock:
             if (provider, ref) in self.charges:
                 raise ValueError(f'{provider} charge {ref} is in the books')
             self.charges[provider, ref] = {'ref': ref, 'currency': currency.upper(), 'amount': amount,
-                                           'refunded': 0, 'order': order, 'paid': True}
+                                           'refunded': 0, 'order': order, 'paid': True, **more}
 
     def refund(self, provider, ref, amount):
         """Of that charge, `amount` went back; a negative one came again. Never below 0 or above the

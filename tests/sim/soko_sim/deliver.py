@@ -42,10 +42,10 @@ class Outgoing:
 class Delivery:
     """One message. `state`: waiting, held, lost, delivered, retrying, failed."""
 
-    def __init__(self, number, provider, operation, refs, build, group, retries, rule):
+    def __init__(self, number, provider, operation, refs, build, group, retries, rule, do):
         self.id, self.provider, self.operation, self.refs = number, provider, operation, refs
         self.build, self.group, self.rule = build, group, rule
-        self.do = rule.do if rule else {}
+        self.do = do if do is not None else rule.do if rule else {}
         self.retries = self.do.get('retries', retries)
         self.state, self.attempts, self.tried = 'waiting', [], 0
         self.at = time.time()
@@ -76,10 +76,11 @@ class Deliver:
         self.all, self.queues, self.age = [], {}, 0
         self.on_done = []  # functions (delivery), called after each change of state
 
-    def send(self, provider, operation, refs, build, request=None, group=None, retries=0):
+    def send(self, provider, operation, refs, build, request=None, group=None, retries=0, do=None):
+        """`do`: instead of a rule's."""
         refs = [str(r) for r in refs if r]
-        rule = self.world.rules.take(provider, operation, refs)
-        one = Delivery(next(self.numbers), provider, operation, refs, build, group, retries, rule)
+        rule = self.world.rules.take(provider, operation, refs) if do is None else None
+        one = Delivery(next(self.numbers), provider, operation, refs, build, group, retries, rule, do)
         with self.lock:
             self.all.append(one)
             age = self.age

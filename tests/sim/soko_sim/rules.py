@@ -4,10 +4,11 @@
 
 A rule is for one provider ("*": all) and one operation ("*": all), and, with `match`, only for what
 has that text in one of its own references (an order's number, an attempt's id, a phone, a receipt...),
-so that many tests run at once and each bends only its own calls. `times` null is for ever.
+so that many tests run at once and each bends only its own calls. `times` null is for ever. An operation
+may have kinds: a rule for "event" fits every event, one for "event:refund.failed" those alone.
 
-One rule acts on one call: of those that fit, one with `match` goes before one without, and the
-older before the younger, so that several rules of `times` 1 are a script.
+One rule acts on one call: of those that fit, one with `match` goes before one without, and the older
+before the younger, so that several rules of `times` 1 are a script.
 
 What `do` may say of an answer is in call.py, of a message to the shop in deliver.py; members that
 only one provider knows are in its module. A word that nobody knows is refused, so that a test with a
@@ -34,7 +35,8 @@ class Rule:
         self.gone = threading.Event()  # ends the hangs that it made
 
     def fits(self, provider, operation, refs):
-        return (self.provider in ('*', provider) and self.operation in ('*', operation)
+        return (self.provider in ('*', provider)
+                and self.operation in ('*', operation, operation.partition(':')[0])
                 and (self.times is None or self.used < self.times)
                 and (self.match is None or any(self.match in r for r in refs)))
 
@@ -68,7 +70,7 @@ class Rules:
         match, times, do = wanted.get('match'), wanted.get('times'), wanted.get('do')
         if provider not in self.operations:
             raise BadRule(f'provider is one of {", ".join(sorted(self.operations))}')
-        if operation not in self.operations[provider]:
+        if str(operation).partition(':')[0] not in self.operations[provider]:
             raise BadRule(f'operation is one of {", ".join(sorted(self.operations[provider]))}')
         if not isinstance(do, dict) or not do:
             raise BadRule('do is an object that says something')

@@ -278,7 +278,7 @@ def main(argv=None):
     for provider in world.providers:
         if hasattr(provider, 'start'):
             provider.start()
-    world.log('started', port=server.server_address[1], providers=[p.NAME for p in world.providers])
+    world.log('listening', port=server.server_address[1], providers=[p.NAME for p in world.providers])
     server.serve_forever(poll_interval=0.1)
     for provider in world.providers:
         if hasattr(provider, 'stop'):
