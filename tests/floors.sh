@@ -118,11 +118,13 @@ shop_keeps_order() {
         }' fcgi-app/shop/ORDER -
 }
 
-# sql/queries/DOMAIN.sql writes only tables that sql/schema/NNNN_DOMAIN.up.sql creates.
+# sql/queries/DOMAIN.sql writes only tables that sql/schema/NNNN_DOMAIN.up.sql creates. The first line of a
+# further file of a domain says whose it is: "-- domain: payments".
 queries_write_their_own() {
     local file domain tables table
     for file in sql/queries/*.sql; do
-        domain=$(basename "$file" .sql)
+        domain=$(sed -n '1s/^-- domain: //p' "$file")
+        [[ -n $domain ]] || domain=$(basename "$file" .sql)
         tables=" $(cat sql/schema/[0-9]*_"$domain".up.sql 2>/dev/null |
             grep -oiE '^[[:space:]]*create[[:space:]]+table[[:space:]]+(if not exists[[:space:]]+)?[a-z_]+' |
             awk '{ print tolower($NF) }' | tr '\n' ' ')"

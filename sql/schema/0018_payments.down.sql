@@ -6,7 +6,7 @@ ALTER TABLE refunds
     ADD CONSTRAINT refunds_status_check CHECK (status IN ('pending', 'succeeded', 'failed')),
     DROP COLUMN channel, DROP COLUMN sent_amount, DROP COLUMN provider_ref, DROP COLUMN conversation,
     DROP COLUMN token_hash, DROP COLUMN failure, DROP COLUMN attempt, DROP COLUMN times_asked, DROP COLUMN ask_at,
-    DROP COLUMN store_id, DROP COLUMN requested_by, DROP COLUMN note;
+    DROP COLUMN reversed, DROP COLUMN store_id, DROP COLUMN requested_by, DROP COLUMN note;
 REVOKE UPDATE (state, payment_id, outcome) ON provider_events FROM soko_app;
 DELETE FROM provider_events WHERE payment_id IS NULL OR outcome IS NULL
     OR payment_id IN (SELECT id FROM payments WHERE order_id IS NULL);

@@ -59,6 +59,7 @@ ALTER TABLE refunds
     ADD COLUMN attempt      integer NOT NULL DEFAULT 1, -- a new one after each certain failure: part of the provider's idempotency key
     ADD COLUMN times_asked  integer NOT NULL DEFAULT 0,
     ADD COLUMN ask_at       timestamptz,
+    ADD COLUMN reversed     boolean NOT NULL DEFAULT false CHECK (NOT reversed OR status = 'failed'), -- it went, and came back: another row took its place
     ADD COLUMN store_id     uuid REFERENCES stores,   -- who gave it back; null: the platform, or the whole order
     ADD COLUMN requested_by uuid REFERENCES accounts, -- null: the machine
     ADD COLUMN note         text;

@@ -288,6 +288,12 @@ orders_set_payment_status(struct ctx *ctx, struct uuid order, const char *status
     return pg_run(ctx, ORDERS_SET_PAYMENT_STATUS, ARG_ID(order), ARG_TEXT(status));
 }
 
+void
+orders_note_part(struct ctx *ctx, struct uuid order, struct uuid store, const char *event)
+{
+    pg_queue(ctx, ORDERS_ADD_EVENT, ARG_ID(order), ARG_ID_OR_NULL(store), ARG_TEXT(event));
+}
+
 enum err
 orders_expire(struct ctx *ctx, struct order *o)
 {

@@ -77,6 +77,8 @@ enum err orders_cancel_all(struct ctx *ctx, struct order *o, enum mover mover);
 
 /* An entry in the history of an order, for buyer and sellers: "payment_initiated". With the transaction. */
 void orders_note(struct ctx *ctx, struct uuid order, const char *event);
+/* The same about one store's part, which other sellers do not read; nil is the whole order. */
+void orders_note_part(struct ctx *ctx, struct uuid order, struct uuid store, const char *event);
 
 /* "unpaid", "paid", "partially_refunded", "refunded". */
 enum err orders_set_payment_status(struct ctx *ctx, struct uuid order, const char *status);

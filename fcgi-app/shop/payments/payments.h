@@ -10,6 +10,7 @@
  *
  *     rules.c       how a payment may move                  pure
  *     settle.c      a provider's word and what follows      payments_settle()
+ *     excess.c      what must go back                       payments_refund_excess()
  *     attempts.c    opening an attempt; what is due         shared by stripe.c, mpesa.c, simulated.c
  *     stripe.c      POST /payments/stripe
  *     mpesa.c       POST /payments/mpesa
@@ -18,7 +19,10 @@
  *     inbox.c       POST /webhooks/stripe, /webhooks/stk/:token; words that wait
  *     c2b.c         POST /webhooks/c2b/:token/...           money sent by hand
  *     asking.c      soko-jobs asks what became of payments; expiry
- *     refunds.c     soko-jobs sends money back; POST /webhooks/result/:token, /webhooks/timeout/:token
+ *     refund_rules.c  how a refund may move                 pure
+ *     refunds.c     soko-jobs sends money back, in three steps, and asks what became of it
+ *     paid_back.c   a provider's word about a refund, and what follows
+ *     results.c     POST /webhooks/result/:token, /webhooks/timeout/:token
  *     returns.c     POST, GET /orders/:id/refunds
  *     admin.c       GET /admin/payments, POST /admin/payments/:id/resolve, /admin/refunds/:id/retry
  *     simulated.c   the provider of demo shops
@@ -42,8 +46,8 @@ extern const struct endpoint payments_stripe_event;    /* inbox.c */
 extern const struct endpoint payments_stk_callback;    /* inbox.c */
 extern const struct endpoint payments_c2b_validation;  /* c2b.c */
 extern const struct endpoint payments_c2b_confirmation; /* c2b.c */
-extern const struct endpoint payments_result;          /* refunds.c */
-extern const struct endpoint payments_timeout;         /* refunds.c */
+extern const struct endpoint payments_result;          /* results.c */
+extern const struct endpoint payments_timeout;         /* results.c */
 extern const struct endpoint refunds_create;           /* returns.c */
 extern const struct endpoint refunds_list;             /* returns.c */
 extern const struct endpoint payments_admin_list;      /* admin.c */
@@ -103,8 +107,6 @@ enum err payments_refund_part(struct ctx *ctx, const struct delivery *d);
 enum err payments_close(struct ctx *ctx, const struct delivery *d);
 /* provider.spoke: a word that waited (subject: its row in provider_events). */
 enum err payments_hear(struct ctx *ctx, const struct delivery *d);
-/* A refund by the provider simulated, who is never short: all of refunds_start() for it. */
-enum err payments_pay_refund(struct ctx *ctx, const struct delivery *d);
 /* refund.requested: sends it back, in three steps (jobs.h). */
 enum err refunds_start(struct ctx *ctx, const struct delivery *d, void **step);
 enum err refunds_call(struct ctx *ctx, void *step);
@@ -114,6 +116,11 @@ enum err refunds_finish(struct ctx *ctx, void *step);
  * transaction. OK also if it is nobody's, or changes nothing. */
 struct stripe_refund;
 enum err refunds_hear_stripe(struct ctx *ctx, const struct stripe_refund *r);
+
+/* c2b.heard: money that somebody not listed says was sent by hand. Daraja is asked, in three steps. */
+enum err payments_c2b_start(struct ctx *ctx, const struct delivery *d, void **step);
+enum err payments_c2b_call(struct ctx *ctx, void *step);
+enum err payments_c2b_finish(struct ctx *ctx, void *step);
 
 /* The clock of the payments lane. Claims what is due, so that no other process asks too, for
  * conf->jobs_lease; then, for each, asks the provider outside of a transaction and applies his word in

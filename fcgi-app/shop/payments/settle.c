@@ -3,8 +3,7 @@
  * turns; the provider's event is a unique row; the payment moves by a table that only goes forward;
  * and the status is written WHERE it still is what was read.
  *
- * What must go back is computed from what stands (paid, returning, still owed), never from what
- * just happened, so that two reasons for one refund cannot make two refunds.
+ * What must go back is excess.c's.
  */
 #include "base/log.h"
 #include "io/pg.h"
@@ -25,18 +24,6 @@ static const struct field payment_row_fields[] = {
     FIELD(struct payment_row, refunded),
 };
 static const struct input payment_row = INPUT(payment_row, "PaymentRow", NULL);
-
-struct paid_row {
-    struct uuid id;
-    const char *currency;
-    int64_t amount, refunded, returning;
-};
-static const struct field paid_row_fields[] = {
-    FIELD(struct paid_row, id),        FIELD(struct paid_row, currency),
-    FIELD(struct paid_row, amount),    FIELD(struct paid_row, refunded),
-    FIELD(struct paid_row, returning),
-};
-static const struct input paid_row = INPUT(paid_row, "PaidRow", NULL);
 
 struct order_of_row {
     struct uuid order_id;
@@ -100,53 +87,4 @@ payments_settle(struct ctx *ctx, const struct verdict *v)
     if (e != OK || heard == 0)
         return e;
     return apply(ctx, v, &o, &p);
-}
-
-enum err
-payments_refund_excess(struct ctx *ctx, const struct order *o, const char *reason,
-                       struct uuid store, struct uuid by, const char *note)
-{
-    struct paid_row *paid;
-    size_t count;
-    int64_t excess = -orders_owed(o);
-
-    enum err e = pg_all(ctx, PAYMENTS_LOCK_PAID, &paid_row, &paid, &count, ARG_ID(o->id));
-    for (size_t i = 0; e == OK && i < count; i++)
-        excess += paid[i].amount - paid[i].returning;
-    for (size_t i = 0; e == OK && i < count && excess > 0; i++) {
-        int64_t left = paid[i].amount - paid[i].returning;
-        int64_t back = left < excess ? left : excess;
-
-        if (back == 0)
-            continue;
-        struct uuid id = uuid_v7(ctx->now_ms);
-        excess -= back;
-        e = pg_run(ctx, PAYMENTS_REFUND_ADD, ARG_ID(id), ARG_ID(paid[i].id), ARG_INT(back),
-                   ARG_TEXT(paid[i].currency), ARG_TEXT(reason), ARG_ID_OR_NULL(store),
-                   ARG_ID_OR_NULL(by), ARG_TEXT(note));
-        outbox_add(ctx, EVENT_REFUND_REQUESTED, id, nobody);
-    }
-    return e;
-}
-
-/* Both say the same to whoever looks at the order as it now stands. */
-static enum err
-refund_after(struct ctx *ctx, struct uuid order, const char *reason)
-{
-    struct order o;
-
-    enum err e = orders_lock(ctx, order, nobody, &o);
-    return e != OK ? e : payments_refund_excess(ctx, &o, reason, nobody, nobody, NULL);
-}
-
-enum err
-payments_refund_order(struct ctx *ctx, const struct delivery *d)
-{
-    return refund_after(ctx, d->subject, "order_cancelled");
-}
-
-enum err
-payments_refund_part(struct ctx *ctx, const struct delivery *d)
-{
-    return refund_after(ctx, d->subject, "part_cancelled");
 }

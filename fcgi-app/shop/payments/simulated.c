@@ -23,27 +23,6 @@ static const struct field attempt_row_fields[] = {
 };
 static const struct input attempt_row = INPUT(attempt_row, "AttemptRow", NULL);
 
-struct refund_row {
-    struct uuid id, payment_id, order_id;
-    int64_t amount;
-};
-static const struct field refund_row_fields[] = {
-    FIELD(struct refund_row, id),
-    FIELD(struct refund_row, payment_id),
-    FIELD(struct refund_row, order_id),
-    FIELD(struct refund_row, amount),
-};
-static const struct input refund_row = INPUT(refund_row, "RefundRow", NULL);
-
-struct sums_row {
-    int64_t amount, refunded;
-};
-static const struct field sums_row_fields[] = {
-    FIELD(struct sums_row, amount),
-    FIELD(struct sums_row, refunded),
-};
-static const struct input sums_row = INPUT(sums_row, "PaymentSums", NULL);
-
 static const struct uuid nobody;
 
 int64_t
@@ -95,38 +74,4 @@ payments_ask(struct ctx *ctx, const struct delivery *d)
         .receipt = receipt,
     };
     return payments_settle(ctx, &v);
-}
-
-/* The order's word follows from all its payments: it stays paid while what was kept covers it, as
- * when the second of two payments went back. */
-static enum err
-tell_order(struct ctx *ctx, const struct order *o)
-{
-    struct sums_row sums = {0};
-
-    enum err e = pg_one(ctx, PAYMENTS_SUMS, &sums_row, &sums, ARG_ID(o->id));
-    if (e != OK)
-        return e;
-    const char *word = sums.refunded == sums.amount                     ? "refunded"
-                       : sums.amount - sums.refunded >= o->total_amount ? "paid"
-                                                                        : "partially_refunded";
-    return strcmp(word, o->payment_status) == 0 ? OK : orders_set_payment_status(ctx, o->id, word);
-}
-
-enum err
-payments_pay_refund(struct ctx *ctx, const struct delivery *d)
-{
-    struct refund_row r = {0};
-    struct order o;
-    int64_t done;
-
-    enum err e = pg_one(ctx, PAYMENTS_REFUND_FIND, &refund_row, &r, ARG_ID(d->subject));
-    if (e == OK)
-        e = orders_lock(ctx, r.order_id, nobody, &o);
-    if (e == OK)
-        e = pg_touch(ctx, PAYMENTS_REFUND_DONE, &done, ARG_ID(r.id));
-    if (e != OK || done == 0)
-        return e; /* paid back before */
-    e = pg_run(ctx, PAYMENTS_COUNT_REFUND, ARG_ID(r.payment_id), ARG_INT(r.amount));
-    return e != OK ? e : tell_order(ctx, &o);
 }
