@@ -1,8 +1,8 @@
 /*
- * What must go back is computed from what stands (paid, returning, still owed), never from what just
- * happened, so that two reasons for one refund cannot make two refunds. A refund whose sending failed
- * is returning still: it is sent again. Only one that went, and came back after all, is not; another
- * row has taken its place.
+ * What must go back is computed from what stands (paid, returning, still owed), never from what
+ * just happened, so that two reasons for one refund cannot make two refunds. A refund whose sending
+ * failed is returning still: it is sent again. Only one that went, and came back after all, is not;
+ * another row has taken its place.
  */
 #include "base/log.h"
 #include "io/pg.h"
@@ -98,8 +98,7 @@ payments_refund_order(struct ctx *ctx, const struct delivery *d)
     struct order o;
 
     enum err e = orders_lock(ctx, d->subject, nobody, &o);
-    return e != OK ? e
-                   : payments_refund_excess(ctx, &o, "order_cancelled", nobody, nobody, NULL);
+    return e != OK ? e : payments_refund_excess(ctx, &o, "order_cancelled", nobody, nobody, NULL);
 }
 
 /* In the name of its store, which sees what went back of its own part, and no more. */

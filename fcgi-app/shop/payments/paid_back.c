@@ -1,7 +1,7 @@
 /*
- * A provider's word about a refund, whoever brought it: the answer to our call, a webhook, or the answer
- * to a question. All end in refunds_apply(), under the locks of order, payment and refund, where the
- * table in refund_rules.c decides.
+ * A provider's word about a refund, whoever brought it: the answer to our call, a webhook, or the
+ * answer to a question. All end in refunds_apply(), under the locks of order, payment and refund,
+ * where the table in refund_rules.c decides.
  *
  * A refund of Stripe's that went and came back after all is over: what was booked of it is booked
  * back, and another row takes its place, so that each row of the ledger stays the fact that it was.
@@ -28,10 +28,10 @@ struct payer_row {
     int64_t amount, received;
 };
 static const struct field payer_row_fields[] = {
-    FIELD(struct payer_row, id),           FIELD(struct payer_row, provider),
-    FIELD(struct payer_row, status),       FIELD(struct payer_row, provider_ref),
-    FIELD(struct payer_row, receipt),      FIELD(struct payer_row, phone),
-    FIELD(struct payer_row, amount),       FIELD(struct payer_row, received),
+    FIELD(struct payer_row, id),      FIELD(struct payer_row, provider),
+    FIELD(struct payer_row, status),  FIELD(struct payer_row, provider_ref),
+    FIELD(struct payer_row, receipt), FIELD(struct payer_row, phone),
+    FIELD(struct payer_row, amount),  FIELD(struct payer_row, received),
 };
 static const struct input payer_row = INPUT(payer_row, "PaymentOfRefund", NULL);
 
@@ -159,16 +159,9 @@ tell_order(struct ctx *ctx, const struct refund *r)
 static void
 tell_buyer(struct ctx *ctx, const struct refund *r)
 {
-    char amount[MONEY_TEXT_SIZE];
-
-    if (uuid_is_nil(r->order_id))
-        return;
-    const struct message_param params[] = {
-        {"order_number", r->order.order_number},
-        {"amount", arena_strdup(ctx->arena, money_text(r->sent_amount, r->currency, amount))},
-        {"currency", r->currency},
-    };
-    messages_send(ctx, r->order.account_id, TEMPLATE_REFUNDED, params, 3);
+    if (!uuid_is_nil(r->order_id))
+        messages_send_order(ctx, r->order.account_id, TEMPLATE_REFUNDED, r->order.order_number,
+                            r->sent_amount, r->currency);
 }
 
 static void
@@ -197,7 +190,8 @@ book_paid(struct ctx *ctx, const struct refund *r)
                                                      .count = 3});
 }
 
-/* The money is with the provider again, and the buyer's: all that was booked of this refund, back. */
+/* The money is with the provider again, and the buyer's: all that was booked of this refund, back.
+ */
 static enum err
 book_reversed(struct ctx *ctx, const struct refund *r)
 {
@@ -264,8 +258,8 @@ look_at(const struct ctx *ctx, const struct refund *r, const struct refund_heard
     if (to != REFUND_FAILED || w->hopeless || r->status == REFUND_SUCCEEDED ||
         r->attempt >= conf->refund_attempts)
         return 0;
-    return ctx->now_ms + refund_pause(conf->refund_ask_after.ms, conf->payment_ask_max.ms,
-                                      r->attempt - 1);
+    return ctx->now_ms +
+           refund_pause(conf->refund_ask_after.ms, conf->payment_ask_max.ms, r->attempt - 1);
 }
 
 static void
@@ -296,10 +290,10 @@ refunds_apply(struct ctx *ctx, struct refund *r, const struct refund_heard *w)
     int64_t next = look_at(ctx, r, w, to);
     bool came_back = from == REFUND_SUCCEEDED;
     log_move(r, w, to, came_back ? 1 : next);
-    enum err e = pg_run(ctx, REFUNDS_SET_STATUS, ARG_ID(r->id),
-                        ARG_TEXT(refund_status_name(from)), ARG_TEXT(refund_status_name(to)),
-                        ARG_TEXT(w->ref), ARG_TEXT(w->conversation), ARG_TEXT(w->failure),
-                        next != 0 ? ARG_TIME(next) : ARG_NULL, ARG_BOOL(came_back));
+    enum err e =
+        pg_run(ctx, REFUNDS_SET_STATUS, ARG_ID(r->id), ARG_TEXT(refund_status_name(from)),
+               ARG_TEXT(refund_status_name(to)), ARG_TEXT(w->ref), ARG_TEXT(w->conversation),
+               ARG_TEXT(w->failure), next != 0 ? ARG_TIME(next) : ARG_NULL, ARG_BOOL(came_back));
     r->status = to;
     if (e == OK && to == REFUND_SUCCEEDED)
         e = has_gone(ctx, r);
@@ -338,7 +332,7 @@ refunds_hear_stripe(struct ctx *ctx, const struct stripe_refund *s)
                   INT("soko.refund.amount", s->amount));
         return OK;
     }
-    if (e != OK || !r.has_channel || r.channel != CHANNEL_STRIPE)
+    if (e != OK || !r.has_channel || r.channel != BACK_BY_STRIPE)
         return e;
     if (r.provider_ref == NULL || strcmp(r.provider_ref, s->id) != 0)
         return pg_touch(ctx, REFUNDS_ASK_NOW, NULL, ARG_ID(r.id));

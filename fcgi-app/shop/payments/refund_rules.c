@@ -1,11 +1,11 @@
 /*
- * A row a move; what is not here changes nothing. Two providers, two kinds of last words: Stripe may
- * say that a refund went and later that it did not (a card that was closed), and never takes a failure
- * back, though an old word of success may come after it. M-Pesa's success is final; and should it come
- * after a failure, the money has gone, and nobody may send it again.
+ * A row a move; what is not here changes nothing. Two providers, two kinds of last words: Stripe
+ * may say that a refund went and later that it did not (a card that was closed), and never takes a
+ * failure back, though an old word of success may come after it. M-Pesa's success is final; and
+ * should it come after a failure, the money has gone, and nobody may send it again.
  *
- * The shillings of M-Pesa are rounded over the sum of a payment's refunds, not one by one: twice 5.25
- * of 10.50, for which 11 were taken, is 5 and then 6.
+ * The shillings of M-Pesa are rounded over the sum of a payment's refunds, not one by one:
+ * twice 5.25 of 10.50, for which 11 were taken, is 5 and then 6.
  */
 #include "shop/payments/refund_rules.h"
 
@@ -21,11 +21,11 @@ static const char *const status_names[REFUND__COUNT] = {
     [REFUND_SUCCEEDED] = "succeeded", [REFUND_FAILED] = "failed",
 };
 
-static const char *const channel_names[CHANNEL__COUNT] = {
-    [CHANNEL_SIMULATED] = "simulated",
-    [CHANNEL_STRIPE] = "stripe",
-    [CHANNEL_REVERSAL] = "mpesa_reversal",
-    [CHANNEL_B2C] = "mpesa_b2c",
+static const char *const channel_names[BACK__COUNT] = {
+    [BACK_BY_NOBODY] = "simulated",
+    [BACK_BY_STRIPE] = "stripe",
+    [BACK_BY_REVERSAL] = "mpesa_reversal",
+    [BACK_BY_B2C] = "mpesa_b2c",
 };
 
 enum whose { ANY, STRIPE, NOT_STRIPE };
@@ -78,7 +78,7 @@ refund_status_parse(const char *name, enum refund_status *out)
 bool
 refund_channel_parse(const char *name, enum refund_channel *out)
 {
-    for (enum refund_channel c = 0; name != NULL && c < CHANNEL__COUNT; c++) {
+    for (enum refund_channel c = 0; name != NULL && c < BACK__COUNT; c++) {
         if (strcmp(name, channel_names[c]) == 0) {
             *out = c;
             return true;
@@ -91,7 +91,7 @@ bool
 refund_moves(enum refund_status from, enum refund_news news, enum refund_channel by,
              enum refund_status *to)
 {
-    enum whose whose = by == CHANNEL_STRIPE ? STRIPE : NOT_STRIPE;
+    enum whose whose = by == BACK_BY_STRIPE ? STRIPE : NOT_STRIPE;
 
     for (size_t i = 0; i < MOVES; i++) {
         if (moves[i].from == from && moves[i].news == news &&
@@ -118,10 +118,10 @@ plan_mpesa(const struct refund_case *c, enum refund_channel *by, int64_t *amount
     *amount = due < left ? due : left;
     if (*amount <= 0)
         return "less than a shilling is left to send back";
-    *by = CHANNEL_REVERSAL;
+    *by = BACK_BY_REVERSAL;
     if (c->has_receipt && c->sent == 0 && *amount == c->received)
         return NULL;
-    *by = CHANNEL_B2C;
+    *by = BACK_BY_B2C;
     if (!c->has_phone)
         return "the payer's phone number is not known, and only a whole payment can be reversed";
     if (*amount < B2C_LEAST)
@@ -136,12 +136,12 @@ refund_plan(const struct refund_case *c, enum refund_channel *by, int64_t *amoun
         return plan_mpesa(c, by, amount);
     int64_t left = c->received - c->sent;
     *amount = c->amount < left ? c->amount : left;
-    *by = CHANNEL_SIMULATED;
+    *by = BACK_BY_NOBODY;
     if (*amount <= 0)
         return "nothing is left of what was received";
     if (strcmp(c->provider, "simulated") == 0)
         return NULL;
-    *by = CHANNEL_STRIPE;
+    *by = BACK_BY_STRIPE;
     return c->has_ref ? NULL : "the provider's name of the payment is not known";
 }
 

@@ -1,8 +1,9 @@
 /*
  * shop/payments/refund_rules: how a refund may move. Pure: one table, no I/O.
  *
- * A row is one obligation: money that is owed to a buyer stays owed until it has gone, however often
- * sending it has failed. An attempt at it is certain to have failed before the next one begins.
+ * A row is one obligation: money that is owed to a buyer stays owed until it has gone, however
+ * often sending it has failed. An attempt at it is certain to have failed before the next one
+ * begins.
  */
 #ifndef SOKO_SHOP_PAYMENTS_REFUND_RULES_H
 #define SOKO_SHOP_PAYMENTS_REFUND_RULES_H
@@ -20,19 +21,19 @@ enum refund_status {
 };
 
 enum refund_channel {
-    CHANNEL_SIMULATED,
-    CHANNEL_STRIPE,
-    CHANNEL_REVERSAL, /* M-Pesa: the payment is undone, whole */
-    CHANNEL_B2C,      /* M-Pesa: money is sent to the payer's phone */
-    CHANNEL__COUNT
+    BACK_BY_NOBODY,
+    BACK_BY_STRIPE,
+    BACK_BY_REVERSAL, /* M-Pesa: the payment is undone, whole */
+    BACK_BY_B2C,      /* M-Pesa: money is sent to the payer's phone */
+    BACK__COUNT
 };
 
 /* What is heard of the attempt that is under way. */
 enum refund_news {
     REFUND_TRIED,   /* our own: an attempt begins */
-    REFUND_TAKEN, /* the provider has taken it on */
-    REFUND_GONE,  /* the money has gone */
-    REFUND_REFUSED,    /* it has not, and will not */
+    REFUND_TAKEN,   /* the provider has taken it on */
+    REFUND_GONE,    /* the money has gone */
+    REFUND_REFUSED, /* it has not, and will not */
     REFUND_NEWS__COUNT
 };
 
@@ -50,14 +51,14 @@ struct refund_case {
     const char *provider; /* of the payment */
     int64_t amount;       /* of the refund */
     int64_t received;     /* of the payment */
-    int64_t back;         /* of its other refunds that have gone or are on their way: what they are for */
-    int64_t sent;         /* the same: what was sent */
+    int64_t back; /* of its other refunds that have gone or are on their way: what they are for */
+    int64_t sent; /* the same: what was sent */
     bool has_receipt, has_phone, has_ref;
 };
 
-/* How and how much to send. NULL, or, in a few plain words, why it cannot be sent at all. M-Pesa sends
- * whole shillings: the sum of what is sent is the sum of what is owed, rounded half up, so that many small
- * refunds neither lose nor win; and it is never more than what was received. */
+/* How and how much to send. NULL, or, in a few plain words, why it cannot be sent at all. M-Pesa
+ * sends whole shillings: the sum of what is sent is the sum of what is owed, rounded half up, so
+ * that many small refunds neither lose nor win; and it is never more than what was received. */
 const char *refund_plan(const struct refund_case *c, enum refund_channel *by, int64_t *amount);
 
 /* The pause after `times` pauses: `first`, doubled each time, at most `longest`. Milliseconds. */

@@ -1,16 +1,16 @@
 /*
  * Money goes back in three steps, like all that calls a provider: `sending` is committed before
- * anybody is called, so that a crash leaves a trace, and every repetition of one attempt says the same
- * to the provider: Stripe's Idempotency-Key and M-Pesa's OriginatorConversationID are made of our row's
- * id and the number of the attempt, and what is reversed already says so. Only an attempt that has
- * failed for certain is followed by another, with another number.
+ * anybody is called, so that a crash leaves a trace, and every repetition of one attempt says the
+ * same to the provider: Stripe's Idempotency-Key and M-Pesa's OriginatorConversationID are made of
+ * our row's id and the number of the attempt, and what is reversed already says so. Only an attempt
+ * that has failed for certain is followed by another, with another number.
  *
- * The event refund.requested begins; whatever is not over then is the clock's, by ask_at alone. While
- * somebody is at it, ask_at lies a lease ahead. So a worker that dies is followed by the clock, and
- * an event that is delivered twice finds that somebody is at it.
+ * The event refund.requested begins; whatever is not over then is the clock's, by ask_at alone.
+ * While somebody is at it, ask_at lies a lease ahead. So a worker that dies is followed by the
+ * clock, and an event that is delivered twice finds that somebody is at it.
  *
- * The token of the result URLs is a MAC of row and attempt by TOKEN_KEY: a repeated call must name the
- * same URL, and the row keeps its hash alone.
+ * The token of the result URLs is a MAC of row and attempt by TOKEN_KEY: a repeated call must name
+ * the same URL, and the row keeps its hash alone.
  */
 #include "base/clock.h"
 #include "base/config.h"
@@ -63,7 +63,7 @@ refunds_token(struct ctx *ctx, struct uuid refund, int64_t attempt, uint8_t hash
 static bool
 is_mpesa(enum refund_channel c)
 {
-    return c == CHANNEL_REVERSAL || c == CHANNEL_B2C;
+    return c == BACK_BY_REVERSAL || c == BACK_BY_B2C;
 }
 
 /* What calling needs to know, of the attempt as its row now says. */
@@ -81,7 +81,7 @@ step_of(struct ctx *ctx, const struct refund *r, bool ask)
         .ask = ask,
         .channel = r->channel,
         .currency = r->currency,
-        .ref = r->channel == CHANNEL_STRIPE && !ask ? r->payment_ref : r->provider_ref,
+        .ref = r->channel == BACK_BY_STRIPE && !ask ? r->payment_ref : r->provider_ref,
         .conversation = r->conversation,
         .receipt = r->receipt,
         .phone = r->phone,
@@ -112,7 +112,7 @@ begin_attempt(struct ctx *ctx, struct refund *r, int64_t attempt, void **step)
     uint8_t hash[SHA256_SIZE];
     enum refund_status to;
 
-    if (!refund_moves(r->status, REFUND_TRIED, CHANNEL_SIMULATED, &to))
+    if (!refund_moves(r->status, REFUND_TRIED, BACK_BY_NOBODY, &to))
         return OK;
     enum err e = pg_one(ctx, REFUNDS_OTHERS, &others_row, &others, ARG_ID(r->id));
     if (e != OK)
@@ -143,7 +143,7 @@ begin_attempt(struct ctx *ctx, struct refund *r, int64_t attempt, void **step)
     r->provider_ref = r->conversation = NULL;
     if (why != NULL)
         return give_up(ctx, r, why);
-    if (r->channel == CHANNEL_SIMULATED) {
+    if (r->channel == BACK_BY_NOBODY) {
         const struct refund_heard gone = {.news = REFUND_GONE};
         return refunds_apply(ctx, r, &gone);
     }
@@ -151,12 +151,12 @@ begin_attempt(struct ctx *ctx, struct refund *r, int64_t attempt, void **step)
     return OK;
 }
 
-/* A reversal of which M-Pesa has told no name is not asked about but repeated: that is harmless, and
- * the payment's receipt would tell of the payment. */
+/* A reversal of which M-Pesa has told no name is not asked about but repeated: that is harmless,
+ * and the payment's receipt would tell of the payment. */
 static bool
 can_be_asked(const struct refund *r)
 {
-    return r->channel != CHANNEL_REVERSAL || r->conversation != NULL;
+    return r->channel != BACK_BY_REVERSAL || r->conversation != NULL;
 }
 
 /* `claimed`: the clock has, and nobody else is at it. */
@@ -212,14 +212,13 @@ call_mpesa(struct ctx *ctx, struct refund_step *s)
 {
     const char *originator = refunds_originator(ctx, s->refund, s->attempt);
     const struct daraja_reversal_in reversal = {s->receipt, s->amount, s->result, s->timeout};
-    const struct daraja_payout_in payout = {originator, s->phone, s->amount, s->result,
-                                            s->timeout};
+    const struct daraja_payout_in payout = {originator, s->phone, s->amount, s->result, s->timeout};
 
     if (s->ask)
         return daraja_ask_status(ctx, &payments_daraja, NULL,
                                  s->conversation != NULL ? s->conversation : originator, s->result,
                                  s->timeout);
-    return s->channel == CHANNEL_REVERSAL
+    return s->channel == BACK_BY_REVERSAL
                ? daraja_reverse(ctx, &payments_daraja, &reversal, &s->sent, &s->why)
                : daraja_pay(ctx, &payments_daraja, &payout, &s->sent, &s->why);
 }
@@ -274,13 +273,17 @@ note_stripe(struct ctx *ctx, struct refund *r, const struct refund_step *s)
     struct refund_heard w = {.ref = s->stripe.id};
 
     switch (s->stripe.status) {
-    case REFUND_WORD_SUCCEEDED: w.news = REFUND_GONE; break;
+    case REFUND_WORD_SUCCEEDED:
+        w.news = REFUND_GONE;
+        break;
     case REFUND_WORD_FAILED:
         w.news = REFUND_REFUSED;
         w.failure = is_told(s->stripe.failure) ? s->stripe.failure : "unknown";
         break;
     case REFUND_WORD_PENDING:
-    default: w.news = REFUND_TAKEN; break;
+    default:
+        w.news = REFUND_TAKEN;
+        break;
     }
     enum refund_status before = r->status;
     enum err e = refunds_apply(ctx, r, &w);
@@ -288,8 +291,8 @@ note_stripe(struct ctx *ctx, struct refund *r, const struct refund_step *s)
     return e == OK && before == REFUND_SENT && r->status == REFUND_SENT ? look_later(ctx, r) : e;
 }
 
-/* A refusal of the same attempt: nothing has happened. What Stripe says is refunded already was done by
- * somebody else, in the dashboard perhaps, and a person must look. */
+/* A refusal of the same attempt: nothing has happened. What Stripe says is refunded already was
+ * done by somebody else, in the dashboard perhaps, and a person must look. */
 static enum err
 note_refusal(struct ctx *ctx, struct refund *r, const struct refund_step *s)
 {
@@ -314,7 +317,7 @@ note_answer(struct ctx *ctx, struct refund *r, const struct refund_step *s)
 
     if (s->heard == HEARD_REFUSED && !s->ask)
         return note_refusal(ctx, r, s);
-    if (s->heard == HEARD_DONE && s->channel == CHANNEL_STRIPE)
+    if (s->heard == HEARD_DONE && s->channel == BACK_BY_STRIPE)
         return note_stripe(ctx, r, s);
     if (s->heard != HEARD_DONE || s->ask)
         return look_later(ctx, r);

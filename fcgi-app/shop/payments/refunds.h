@@ -21,7 +21,8 @@ struct refund_wish {
     bool in_review; /* of money in suspense, which has paid nothing */
 };
 
-/* Under the locks of order and payment: a row, its entries in the ledger, and the event that sends it. */
+/* Under the locks of order and payment: a row, its entries in the ledger, and the event that sends
+ * it. */
 enum err refunds_request(struct ctx *ctx, const struct refund_wish *w, struct uuid *id);
 
 struct refunds_made {
@@ -30,8 +31,8 @@ struct refunds_made {
     int64_t amount;
 };
 
-/* payments_refund_excess(), but of at most `limit`, and says what it made. Of the wish: reason, store, by
- * and note. */
+/* payments_refund_excess(), but of at most `limit`, and says what it made. Of the wish: reason,
+ * store, by and note. */
 enum err refunds_take_excess(struct ctx *ctx, const struct order *o, const struct refund_wish *w,
                              int64_t limit, struct refunds_made *made);
 

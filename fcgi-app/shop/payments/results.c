@@ -1,11 +1,11 @@
 /*
- * What M-Pesa posts about money on its way back: the result of a reversal or payout, the answer to a
- * question about one, or that it was too slow to say. All come to URLs whose token names one attempt;
- * who knows the token is believed if his address is listed, and else only makes us ask.
+ * What M-Pesa posts about money on its way back: the result of a reversal or payout, the answer to
+ * a question about one, or that it was too slow to say. All come to URLs whose token names one
+ * attempt; who knows the token is believed if his address is listed, and else only makes us ask.
  *
- * One URL hears both results and answers, which look alike. So a failure counts only if it names the
- * conversation of the attempt itself: a question that failed says nothing of the money, and to take it
- * for a failed payout would send the money twice.
+ * One URL hears both results and answers, which look alike. So a failure counts only if it names
+ * the conversation of the attempt itself: a question that failed says nothing of the money, and to
+ * take it for a failed payout would send the money twice.
  */
 #include "base/config.h"
 #include "base/fault.h"
@@ -50,8 +50,8 @@ stored(struct ctx *ctx, void *arg)
     fault_point_of(FAULT_WEBHOOK_STORED, *subject);
 }
 
-/* The refund whose attempt the token names, under its locks. *current: that attempt is still the one that is
- * under way. */
+/* The refund whose attempt the token names, under its locks. *current: that attempt is still the
+ * one that is under way. */
 static enum err
 find(struct req *rq, struct refund *r, bool *current)
 {
@@ -87,9 +87,9 @@ keep(struct req *rq, const struct refund *r, const char *kind, bool listed, bool
     int64_t touched = 0;
 
     secret_sha256(rq->raw, rq->raw_len, hash);
-    const char *event = arena_printf(ctx->arena, "%s/%s/%s%s", kind, uuid_text(r->id, id),
-                                     listed ? "" : "hearsay/",
-                                     secret_hex(ctx->arena, hash, sizeof(hash)));
+    const char *event =
+        arena_printf(ctx->arena, "%s/%s/%s%s", kind, uuid_text(r->id, id), listed ? "" : "hearsay/",
+                     secret_hex(ctx->arena, hash, sizeof(hash)));
     const char *body = arena_strndup(ctx->arena, rq->raw, rq->raw_len);
     enum err e = pg_touch(ctx, REFUNDS_EVENT_ADD, &touched, ARG_ID(uuid_v7(ctx->now_ms)),
                           ARG_TEXT(event), ARG_ID(r->payment_id), ARG_TEXT(kind), ARG_TEXT(body),
@@ -116,7 +116,7 @@ is_of_attempt(struct ctx *ctx, const struct refund *r, const struct daraja_resul
         return true;
     /* It came before the answer that would have named it. A reversal may be repeated whatever this
      * says; of a payout we know the name that we gave it. */
-    return r->channel == CHANNEL_REVERSAL && r->conversation == NULL;
+    return r->channel == BACK_BY_REVERSAL && r->conversation == NULL;
 }
 
 /* False: nothing is known by it. */
@@ -129,7 +129,7 @@ read_word(struct ctx *ctx, const struct refund *r, const struct daraja_result *s
 
     *w = (struct refund_heard){
         .news = REFUND_GONE,
-        .ref = said->receipt != NULL            ? said->receipt
+        .ref = said->receipt != NULL          ? said->receipt
                : said->transaction[0] != '\0' ? said->transaction
                                               : NULL,
     };
@@ -145,7 +145,7 @@ read_word(struct ctx *ctx, const struct refund *r, const struct daraja_result *s
         }
         return false;
     }
-    if (good || (r->channel == CHANNEL_REVERSAL && strcmp(said->code, "R000001") == 0))
+    if (good || (r->channel == BACK_BY_REVERSAL && strcmp(said->code, "R000001") == 0))
         return is_of_attempt(ctx, r, said);
     w->news = REFUND_REFUSED;
     w->failure = said->code;
@@ -162,8 +162,7 @@ hear(struct ctx *ctx, struct refund *r, const struct daraja_result *said)
         return OK; /* asked again when its time has come */
     if (w.news == REFUND_GONE && said->amount != 0 && said->amount != r->sent_amount)
         log_event(LOG_ERROR, EVENT("refund.amount_differs"),
-                  INT("soko.refund.sent", r->sent_amount),
-                  INT("soko.refund.amount", said->amount));
+                  INT("soko.refund.sent", r->sent_amount), INT("soko.refund.amount", said->amount));
     return refunds_apply(ctx, r, &w);
 }
 
