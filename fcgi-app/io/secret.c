@@ -1,5 +1,5 @@
 /*
- * io/secret: digests and comparisons by OpenSSL, password hashes by libcrypt.
+ * io/secret: digests, comparisons and encryption by OpenSSL, password hashes by libcrypt.
  *
  * yescrypt for new hashes: it is memory-hard, it is what Debian itself hashes with, and libcrypt
  * writes its parameters into the hash. Which parameters belong to a cost is not repeated here:
@@ -17,9 +17,14 @@
 #include "base/log.h"
 
 #include <crypt.h>
+#include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +138,64 @@ secret_hex(struct arena *a, const void *data, size_t len)
     char *out = arena_alloc(a, 2 * len + 1);
 
     hex(data, len, out);
+    return out;
+}
+
+char *
+secret_base64(struct arena *a, const void *data, size_t len)
+{
+    char *out = arena_alloc(a, 4 * ((len + 2) / 3) + 1);
+
+    EVP_EncodeBlock((unsigned char *)out, data, (int)len);
+    return out;
+}
+
+/* The public key of the certificate in a file; NULL after saying why. */
+static EVP_PKEY *
+key_of_certificate(const char *pem_file)
+{
+    FILE *f = fopen(pem_file, "re");
+    X509 *certificate = f == NULL ? NULL : PEM_read_X509(f, NULL, NULL, NULL);
+    EVP_PKEY *key = certificate == NULL ? NULL : X509_get_pubkey(certificate);
+
+    if (key == NULL)
+        log_event(LOG_ERROR, EVENT("secret.certificate"), TEXT("file.path", pem_file),
+                  TEXT("error.message", f == NULL ? strerror(errno) : "holds no certificate, PEM"));
+    X509_free(certificate);
+    if (f != NULL)
+        fclose(f);
+    return key;
+}
+
+/* RSA alone has PKCS#1 padding: to set it is to ask for the kind of key. */
+static char *
+encrypt_by(EVP_PKEY_CTX *ctx, struct arena *a, const void *data, size_t len)
+{
+    size_t size = 0;
+
+    if (ctx == NULL || EVP_PKEY_encrypt_init(ctx) <= 0 ||
+        EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) <= 0 ||
+        EVP_PKEY_encrypt(ctx, NULL, &size, data, len) <= 0)
+        return NULL;
+    unsigned char *out = arena_alloc(a, size);
+    return EVP_PKEY_encrypt(ctx, out, &size, data, len) <= 0 ? NULL : secret_base64(a, out, size);
+}
+
+char *
+secret_rsa_encrypt(struct arena *a, const char *pem_file, const void *data, size_t len)
+{
+    EVP_PKEY *key = key_of_certificate(pem_file);
+
+    if (key == NULL)
+        return NULL;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+    char *out = encrypt_by(ctx, a, data, len);
+    if (out == NULL)
+        log_event(LOG_ERROR, EVENT("secret.certificate"), TEXT("file.path", pem_file),
+                  TEXT("error.message", "its key cannot encrypt this: no RSA, or too short"));
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
     return out;
 }
 

@@ -1,5 +1,5 @@
 /*
- * io/secret: digests and comparisons by OpenSSL, password hashes by libcrypt.
+ * io/secret: digests, comparisons and encryption by OpenSSL, password hashes by libcrypt.
  */
 #ifndef SOKO_IO_SECRET_H
 #define SOKO_IO_SECRET_H
@@ -25,6 +25,15 @@ void secret_hmac_sha256(const void *key, size_t key_len, const struct secret_pie
 
 /* Lower-case hexadecimal digits in the arena. */
 char *secret_hex(struct arena *a, const void *data, size_t len);
+
+/* Base64 with padding (RFC 4648 section 4), in the arena. */
+char *secret_base64(struct arena *a, const void *data, size_t len);
+
+/* `len` bytes encrypted by RSA, PKCS#1 v1.5 (RFC 8017 section 7.2), for whoever holds the key of
+ * the certificate in `pem_file`, in base64: another text each time. NULL if the file cannot be
+ * read, holds no RSA certificate, or its key is too short for `len` bytes: the log has said which.
+ */
+char *secret_rsa_encrypt(struct arena *a, const char *pem_file, const void *data, size_t len);
 
 /* A new random token: 256 bits in base64url without padding (RFC 4648 section 5), 43 characters. */
 char *secret_token(struct arena *a);
