@@ -14,17 +14,17 @@
 #include <stdint.h>
 
 struct mail_call {
-    const char *url;      /* smtps://user@host:465 */
-    const char *password; /* of the user in url; or "" */
+    const char *url;       /* smtps://user@host:465 */
+    const char *password;  /* of the user in url; or "" */
     const char *from, *to; /* bare addresses */
     const char *message;   /* RFC 5322, lines ended by \r\n */
     size_t len;
     int64_t connect_ms, total_ms;
 };
 
-/* OK: the server has taken the message; *status is its last reply code. ERR_VALIDATION: it refused for
- * good (5xx). ERR_PROVIDER_UNAVAILABLE: it was not taken, for certain. ERR_REQUEST_TIMEOUT: nobody
- * knows. */
+/* OK: the server has taken the message; *status is its last reply code. ERR_VALIDATION: it refused
+ * for good (5xx). ERR_PROVIDER_UNAVAILABLE: it was not taken, for certain. ERR_REQUEST_TIMEOUT:
+ * nobody knows. */
 enum err mail_out_send(struct arena *a, const struct mail_call *call, int *status);
 
 /* NULL if a URL will do, else what is wrong with it; quotes nothing of it. "" will do. */

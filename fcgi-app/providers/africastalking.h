@@ -1,10 +1,10 @@
 /*
  * providers/africastalking: SMS by Africa's Talking.
  *
- * Source: their SMS API (developers.africastalking.com/docs/sms), as gathered in the wire notes. The
- * header is `apiKey`, the form is percent-encoded whole (seed hole 25: '+' became a blank, '&' injected),
- * success is HTTP 201 and is judged per recipient. There is no idempotency key: a message of which
- * nobody knows may be sent twice if it is repeated.
+ * Source: their SMS API (developers.africastalking.com/docs/sms), as gathered in the wire notes.
+ * The header is `apiKey`, the form is percent-encoded whole (seed hole 25: '+' became a blank, '&'
+ * injected), success is HTTP 201 and is judged per recipient. There is no idempotency key: a
+ * message of which nobody knows may be sent twice if it is repeated.
  */
 #ifndef SOKO_PROVIDERS_AFRICASTALKING_H
 #define SOKO_PROVIDERS_AFRICASTALKING_H
@@ -14,8 +14,8 @@
 struct sms_sent {
     const char *id; /* messageId */
 };
-/* Sends `text` to one E.164 number. HEARD_REFUSED carries the recipient's status ("InvalidPhoneNumber") as
- * code; transient statuses (500, 501) are HEARD_NOT_SENT. */
+/* Sends `text` to one E.164 number. HEARD_REFUSED carries the recipient's status
+ * ("InvalidPhoneNumber") as code; transient statuses (500, 501) are HEARD_NOT_SENT. */
 enum heard africastalking_send(struct ctx *ctx, const char *to, const char *text,
                                struct sms_sent *out, struct refusal *why);
 
