@@ -73,7 +73,8 @@ struct sending {
 static void
 tell(enum log_level level, enum channel c, const char *template, const char *outcome)
 {
-    log_event(level, EVENT("message.outcome"), TEXT("soko.message.channel", messages_channel_name(c)),
+    log_event(level, EVENT("message.outcome"),
+              TEXT("soko.message.channel", messages_channel_name(c)),
               TEXT("soko.message.template", template), TEXT("soko.message.outcome", outcome));
 }
 
@@ -204,7 +205,7 @@ messages_call(struct ctx *ctx, void *step)
     if (s->channel == CHANNEL_SMS) {
         struct sms_sent sent = {0};
         s->heard = africastalking_send(ctx, s->recipient, s->text.body, &sent, &s->why);
-        s->ref = sent.id;
+        s->ref = sent.id != NULL && sent.id[0] != '\0' ? sent.id : NULL;
     } else {
         struct mail mail = {.to = s->recipient,
                             .subject = s->text.subject,
@@ -216,15 +217,7 @@ messages_call(struct ctx *ctx, void *step)
     return OK;
 }
 
-/* A no that is about us and not about this message: our key, their limit. It is made good by a
- * person, and the message is worth the wait. */
-static bool
-is_about_us(const struct refusal *why)
-{
-    return why->status == 401 || why->status == 403 || why->status == 429;
-}
-
-/* Whoever refuses leaves the delivery to be tried again. */
+/* The row is as it was, and the delivery is tried again. */
 static enum err
 not_sent(struct ctx *ctx, const struct sending *s)
 {
@@ -245,9 +238,7 @@ messages_finish(struct ctx *ctx, void *step)
     case HEARD_DONE:
         return end(ctx, s, "sent", s->ref, NULL);
     case HEARD_REFUSED:
-        if (s->channel == CHANNEL_SMS && is_about_us(&s->why))
-            return not_sent(ctx, s);
-        return end(ctx, s, "failed", NULL, s->why.code);
+        return end(ctx, s, "failed", NULL, s->why.code[0] != '\0' ? s->why.code : "refused");
     case HEARD_NOT_SENT:
         return not_sent(ctx, s);
     case HEARD_NOTHING:
