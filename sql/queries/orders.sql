@@ -122,9 +122,12 @@ UPDATE order_lines l SET refunded = l.refunded + b.amount, refunded_units = l.re
 FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS b (line_no, units, amount)
 WHERE l.order_id = $1 AND l.line_no = b.line_no
 
+-- Those whose open payment is being closed are asked about already; they come again when it is.
 -- name: ORDERS_EXPIRED
-SELECT id FROM orders
+SELECT id FROM orders o
 WHERE status = 'pending' AND payment_status = 'unpaid' AND expires_at <= now()
+  AND NOT EXISTS (SELECT FROM payments p WHERE p.order_id = o.id AND p.closing
+                  AND p.status IN ('initiating', 'processing', 'unknown'))
 ORDER BY expires_at LIMIT $1
 
 -- What an administrator sees. $1 status $2 payment status $3 the buyer $4 order number $5 from $6 until; null is

@@ -19,16 +19,33 @@ enum payment_status {
     PAYMENT_ABANDONED,
     PAYMENT_PARTIALLY_REFUNDED,
     PAYMENT_REFUNDED,
-    PAYMENT_NEEDS_REVIEW, /* money has come that does not match: a person must look */
+    PAYMENT_NEEDS_REVIEW, /* money has come that does not match, or may have come: a person must
+                             look */
     PAYMENT__COUNT
 };
 
-/* The provider's word. */
-enum outcome { OUTCOME_PAID, OUTCOME_FAILED, OUTCOME_UNKNOWN, OUTCOME__COUNT };
+/* The provider's word; of the last three, ours, for want of one. */
+enum outcome {
+    OUTCOME_PAID,
+    OUTCOME_FAILED,
+    OUTCOME_CANCELLED, /* by whom ever: nobody can pay it any more */
+    OUTCOME_UNKNOWN,   /* called, and no answer */
+    OUTCOME_ABANDONED, /* he knows of nothing */
+    OUTCOME_GIVEN_UP,  /* nobody knows, and we stop asking: a person must look */
+    OUTCOME__COUNT
+};
+
+/* The words of the API. */
+#define PAYMENT_WORDS                                                                              \
+    "initiating|processing|unknown|succeeded|failed|cancelled|abandoned|partially_refunded|"       \
+    "refunded|needs_review"
 
 const char *payment_status_name(enum payment_status s);
 const char *outcome_name(enum outcome o);
 bool payment_status_parse(const char *name, enum payment_status *out);
+
+/* Whether the provider may still be asked for it. */
+bool payment_is_open(enum payment_status s);
 
 /* Where a payment goes when it hears `word`; `matches`: amount and currency are those that were
  * asked for. False if it stays where it is. */

@@ -25,18 +25,6 @@ static const struct input attempt_row = INPUT(attempt_row, "AttemptRow", NULL);
 
 static const struct uuid nobody;
 
-int64_t
-payments_due(const struct order *o)
-{
-    int64_t sum = 0;
-
-    for (size_t i = 0; i < o->part_count; i++) {
-        if (o->parts[i].status == PART_PENDING)
-            sum += o->parts[i].amount;
-    }
-    return sum;
-}
-
 enum err
 payments_begin(struct ctx *ctx, const struct delivery *d)
 {
@@ -48,7 +36,8 @@ payments_begin(struct ctx *ctx, const struct delivery *d)
     if (e != OK || o.method != METHOD_SIMULATED || o.status != PART_PENDING)
         return e;
     e = pg_touch(ctx, PAYMENTS_ADD, &added, ARG_ID(id), ARG_ID(o.id), ARG_TEXT(PROVIDER),
-                 ARG_INT(payments_due(&o)), ARG_TEXT(o.currency));
+                 ARG_INT(payments_due(&o)), ARG_TEXT(o.currency), ARG_INT(payments_due(&o)),
+                 ARG_NULL, ARG_NULL, ARG_NULL);
     if (e == OK && added > 0)
         outbox_add(ctx, EVENT_PAYMENT_INITIATED, id, nobody);
     return e;
