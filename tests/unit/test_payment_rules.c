@@ -6,23 +6,28 @@
 
 #include "unit.h"
 
+#include <string.h>
+
 /* Where each word leads; the words are those of the API, NULL: it stays where it is. */
 static const struct {
     const char *from;
-    const char *paid, *paid_other_amount, *failed, *unknown;
+    const char *paid, *paid_other_amount, *failed, *cancelled, *unknown, *abandoned, *given_up;
 } rows[PAYMENT__COUNT] = {
-    {"initiating", "succeeded", "needs_review", "failed", "unknown"},
-    {"processing", "succeeded", "needs_review", "failed", "unknown"},
-    {"unknown", "succeeded", "needs_review", "failed", NULL},
+    {"initiating", "succeeded", "needs_review", "failed", "cancelled", "unknown", "abandoned",
+     "needs_review"},
+    {"processing", "succeeded", "needs_review", "failed", "cancelled", "unknown", "abandoned",
+     "needs_review"},
+    {"unknown", "succeeded", "needs_review", "failed", "cancelled", NULL, "abandoned",
+     "needs_review"},
     /* Money that has come stays, whatever is said later. */
-    {"succeeded", NULL, NULL, NULL, NULL},
-    {"partially_refunded", NULL, NULL, NULL, NULL},
-    {"refunded", NULL, NULL, NULL, NULL},
-    {"needs_review", NULL, NULL, NULL, NULL},
+    {"succeeded", NULL, NULL, NULL, NULL, NULL, NULL, NULL},
+    {"partially_refunded", NULL, NULL, NULL, NULL, NULL, NULL, NULL},
+    {"refunded", NULL, NULL, NULL, NULL, NULL, NULL, NULL},
+    {"needs_review", NULL, NULL, NULL, NULL, NULL, NULL, NULL},
     /* What was given up may yet be paid, and nothing else. */
-    {"failed", "succeeded", "needs_review", NULL, NULL},
-    {"cancelled", "succeeded", "needs_review", NULL, NULL},
-    {"abandoned", "succeeded", "needs_review", NULL, NULL},
+    {"failed", "succeeded", "needs_review", NULL, NULL, NULL, NULL, NULL},
+    {"cancelled", "succeeded", "needs_review", NULL, NULL, NULL, NULL, NULL},
+    {"abandoned", "succeeded", "needs_review", NULL, NULL, NULL, NULL, NULL},
 };
 
 static void
@@ -53,10 +58,16 @@ START_TEST(test_every_cell)
         expect(from, OUTCOME_PAID, true, rows[i].paid);
         expect(from, OUTCOME_PAID, false, rows[i].paid_other_amount);
         /* Of what was not paid no amount is compared. */
-        expect(from, OUTCOME_FAILED, true, rows[i].failed);
-        expect(from, OUTCOME_FAILED, false, rows[i].failed);
-        expect(from, OUTCOME_UNKNOWN, true, rows[i].unknown);
-        expect(from, OUTCOME_UNKNOWN, false, rows[i].unknown);
+        for (int matches = 0; matches < 2; matches++) {
+            expect(from, OUTCOME_FAILED, matches, rows[i].failed);
+            expect(from, OUTCOME_CANCELLED, matches, rows[i].cancelled);
+            expect(from, OUTCOME_UNKNOWN, matches, rows[i].unknown);
+            expect(from, OUTCOME_ABANDONED, matches, rows[i].abandoned);
+            expect(from, OUTCOME_GIVEN_UP, matches, rows[i].given_up);
+        }
+        bool open = strcmp(rows[i].from, "initiating") == 0 ||
+                    strcmp(rows[i].from, "processing") == 0 || strcmp(rows[i].from, "unknown") == 0;
+        ck_assert_msg(payment_is_open(from) == open, "%s: open", rows[i].from);
     }
 }
 END_TEST
@@ -90,7 +101,8 @@ END_TEST
 START_TEST(test_words)
 {
     static const char *const strangers[] = {NULL, "", "paid", "Succeeded", "succeeded "};
-    static const char *const words[OUTCOME__COUNT] = {"paid", "failed", "unknown"};
+    static const char *const words[OUTCOME__COUNT] = {"paid",    "failed",    "cancelled",
+                                                      "unknown", "abandoned", "given_up"};
 
     for (enum outcome o = 0; o < OUTCOME__COUNT; o++)
         ASSERT_TEXT(outcome_name(o), words[o], "outcome");
