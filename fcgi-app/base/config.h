@@ -52,6 +52,7 @@ struct config {
     int64_t provider_at_once;
     int64_t provider_failures;
     struct span provider_pause;
+    struct span provider_retry_pause;
     const char *stripe_api_base;
     const char *stripe_api_version;
     const char *stripe_secret_key;

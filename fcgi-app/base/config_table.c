@@ -74,6 +74,8 @@ const struct setting settings[] = {
         .doc = "calls without an answer, one after another, after which a provider is left alone"),
     ROW(provider_pause, "10s", 1, HOUR,
         .doc = "how long a provider is then left alone, before one call tries again"),
+    ROW(provider_retry_pause, "200ms", 1, MINUTE,
+        .doc = "pause before a call that may be repeated is tried again; up to as much is added by chance"),
     ROW(stripe_api_base, "https://api.stripe.com", 1, 255,
         .doc = "Stripe's API"),
     ROW(stripe_api_version, "2026-10-28.endive", 1, 64,

@@ -20,9 +20,10 @@ struct currency {
 /* clang-format off */
 static const struct currency currencies[] = {
     {"AED", 2}, {"AUD", 2}, {"BHD", 3}, {"BIF", 0}, {"CAD", 2}, {"CHF", 2}, {"CNY", 2}, {"DKK", 2},
-    {"EGP", 2}, {"ETB", 2}, {"EUR", 2}, {"GBP", 2}, {"GHS", 2}, {"INR", 2}, {"JPY", 0}, {"KES", 2},
-    {"KRW", 0}, {"KWD", 3}, {"NGN", 2}, {"NOK", 2}, {"NZD", 2}, {"PLN", 2}, {"RWF", 0}, {"SAR", 2},
-    {"SEK", 2}, {"TND", 3}, {"TZS", 2}, {"USD", 2}, {"XAF", 0}, {"XOF", 0}, {"ZAR", 2}, {"ZMW", 2},
+    {"EGP", 2}, {"ETB", 2}, {"EUR", 2}, {"GBP", 2}, {"GHS", 2}, {"INR", 2}, {"ISK", 0}, {"JPY", 0},
+    {"KES", 2}, {"KRW", 0}, {"KWD", 3}, {"NGN", 2}, {"NOK", 2}, {"NZD", 2}, {"PLN", 2}, {"RWF", 0},
+    {"SAR", 2}, {"SEK", 2}, {"TND", 3}, {"TZS", 2}, {"USD", 2}, {"XAF", 0}, {"XOF", 0}, {"ZAR", 2},
+    {"ZMW", 2},
 };
 /* clang-format on */
 

@@ -26,7 +26,6 @@
 #include <time.h>
 
 #define TRIES 2
-#define PAUSE_MS 200 /* before the second, and up to as much again by chance */
 #define FORM_MAX 4096
 #define NS_IN_MS 1000000L
 
@@ -175,13 +174,14 @@ try_once(struct ctx *ctx, const struct question *q, struct json_object **root, s
 static bool
 pause_briefly(struct ctx *ctx)
 {
+    int64_t ms = conf->provider_retry_pause.ms;
     uint8_t chance;
 
     random_bytes(&chance, sizeof chance);
-    int64_t ms = PAUSE_MS + PAUSE_MS * chance / 256;
+    ms += ms * chance / 256;
     if (outside_budget(ctx) <= 2 * ms)
         return false;
-    nanosleep(&(struct timespec){.tv_nsec = ms * NS_IN_MS}, NULL);
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * NS_IN_MS}, NULL);
     return true;
 }
 
