@@ -19,6 +19,8 @@ Rules for messages (operations callback, event, result, c2b, report...) may say:
     retries n            instead of the provider's own
     from "1.2.3.4"       X-Forwarded-For, so that it comes from an address that is not listed
 
+A provider that needs the rule before it knows what to send takes it itself, and passes on its `do`.
+
 and what the provider's module knows (amount, currency, signature, result_code...), which build() obeys.
 """
 import http.client
@@ -94,6 +96,11 @@ class Deliver:
         else:
             self._queue(one, age)
         return one
+
+    def ask(self, out):
+        """Sends one message now and waits for the shop's answer: its status and body. Raises OSError or
+        HTTPException."""
+        return self._exchange(out)
 
     def release(self, match=None):
         """Lets go what is held. Gives how many that were."""
@@ -218,7 +225,7 @@ class Deliver:
                 out.headers['X-Forwarded-For'] = one.do['from']
             if gate is not None:
                 gate.wait()
-            status, error = self._post(out), None
+            status, error = self._exchange(out)[0], None
         except (OSError, http.client.HTTPException) as e:
             status, error = None, type(e).__name__
         with self.lock:
@@ -228,7 +235,7 @@ class Deliver:
         self.world.log('message', provider=one.provider, operation=one.operation, attempt=number,
                        status=status, error=error)
 
-    def _post(self, out):
+    def _exchange(self, out):
         with self.slots:
             if self.plain:
                 c = http.client.HTTPConnection(self.host, self.port, timeout=TIME_OUT)
@@ -238,8 +245,7 @@ class Deliver:
             try:
                 c.request(out.method, out.path, body=out.body, headers=out.headers)
                 answer = c.getresponse()
-                answer.read()
-                return answer.status
+                return answer.status, answer.read()
             finally:
                 c.close()
 

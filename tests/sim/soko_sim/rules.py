@@ -88,11 +88,13 @@ class Rules:
             self.rules.append(rule)
         return rule
 
-    def take(self, provider, operation, refs):
-        """Uses one time of the rule that fits, or gives None."""
+    def take(self, provider, operation, refs, having=None):
+        """Uses one time of the rule that fits, or gives None. With `having`, only of one whose `do` has
+        that member."""
         refs = [r for r in refs if r]
         with self.lock:
-            fitting = [r for r in self.rules if r.fits(provider, operation, refs)]
+            fitting = [r for r in self.rules if r.fits(provider, operation, refs)
+                       and (having is None or having in r.do)]
             if not fitting:
                 return None
             rule = min(fitting, key=lambda r: (r.match is None, r.id))
