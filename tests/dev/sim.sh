@@ -94,7 +94,7 @@ shop_sim() {
     say "$sum" >"$shop/run/sim.sum"
 }
 
-sim_settled() { ! alive sim || grep -q '"started"' "$shop/log/sim.log"; }
+sim_settled() { ! alive sim || grep -q '"listening"' "$shop/log/sim.log"; }
 
 # shop_conf_and_sim NAME=VALUE...: the shop's configuration, and the simulator that it names.
 shop_conf_and_sim() {

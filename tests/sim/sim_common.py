@@ -97,7 +97,7 @@ class Sim:
                     stdout=log, stderr=subprocess.STDOUT)
             end = time.monotonic() + 30
             while self.process.poll() is None and time.monotonic() < end:
-                if '"started"' in self.log():
+                if '"listening"' in self.log():
                     return
                 time.sleep(0.02)
         raise Failed('soko-sim does not start: ' + self.log())
