@@ -90,13 +90,13 @@ class Call:
         with_effect = do.get('effect', not ('status' in do or do.get('hang')
                                             or do.get('refuse_connection')))
         self.world.wait(do.get('before_ms', 0), self.rule)
-        response = None
+        response = Response()  # for nobody, unless there is an effect or a status
         try:
             if with_effect:
                 with self.world.lock:
                     response = effect(do)
-            if 'status' in do or response is None:
-                response = fault(do.get('status', 500), do.get('code'), do)
+            if 'status' in do:
+                response = fault(do['status'], do.get('code'), do)
         except Exception:
             self.entry['outcome'] = 'broken'
             raise

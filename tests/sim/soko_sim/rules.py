@@ -77,6 +77,8 @@ class Rules:
         strange = set(do) - self.knobs[provider]
         if strange:
             raise BadRule(f'do knows no {", ".join(sorted(strange))}')
+        if do.get('effect') is False and not {'status', 'hang', 'refuse_connection', 'drop'} & set(do):
+            raise BadRule('effect false needs a status, hang, drop or refuse_connection')
         if do.get('body', 'html') not in BODIES:
             raise BadRule(f'body is one of {", ".join(sorted(BODIES))}')
         if match is not None and (not isinstance(match, str) or not match):
