@@ -15,7 +15,7 @@ static const char *const event_names[EVENT__COUNT] = {
     [EVENT_PART_CANCELLED] = "part.cancelled",     [EVENT_PAYMENT_INITIATED] = "payment.initiated",
     [EVENT_REFUND_REQUESTED] = "refund.requested", [EVENT_SESSION_ENDED] = "session.ended",
     [EVENT_NAMES_CHANGED] = "names.changed",       [EVENT_MESSAGE_QUEUED] = "message.queued",
-    [EVENT_PROVIDER_SPOKE] = "provider.spoke",
+    [EVENT_PROVIDER_SPOKE] = "provider.spoke",     [EVENT_C2B_HEARD] = "c2b.heard",
 };
 
 static const char *const lane_names[LANE__COUNT] = {
@@ -37,6 +37,7 @@ static const struct {
     {EVENT_PART_CANCELLED, "payments_refund_part", LANE_PAYMENTS},
     {EVENT_REFUND_REQUESTED, "refunds_send", LANE_PAYMENTS},
     {EVENT_PROVIDER_SPOKE, "payments_hear", LANE_PAYMENTS},
+    {EVENT_C2B_HEARD, "payments_c2b", LANE_PAYMENTS},
     {EVENT_MESSAGE_QUEUED, "messages_send", LANE_MESSAGES},
     {EVENT_SESSION_ENDED, "sessions_bury", LANE_CLOCK},
     {EVENT_NAMES_CHANGED, "products_reindex", LANE_CLOCK},

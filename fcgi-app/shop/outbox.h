@@ -21,6 +21,7 @@ enum event {
     EVENT_NAMES_CHANGED,     /* subject: the store or category that has a new name */
     EVENT_MESSAGE_QUEUED,    /* subject: the message */
     EVENT_PROVIDER_SPOKE,    /* subject: a row of provider_events that waits */
+    EVENT_C2B_HEARD,         /* subject: the same, of money that somebody says was sent by hand */
     EVENT__COUNT
 };
 

@@ -15,6 +15,7 @@ ALTER TABLE provider_events
     DROP COLUMN id, DROP COLUMN kind, DROP COLUMN body, DROP COLUMN subject, DROP COLUMN state;
 DELETE FROM payments WHERE order_id IS NULL;
 DROP INDEX payments_by_time;
+DROP INDEX payments_by_receipt;
 ALTER TABLE payments
     DROP CONSTRAINT payments_order_or_review,
     DROP CONSTRAINT payments_refunded_check,

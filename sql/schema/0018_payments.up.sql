@@ -28,6 +28,7 @@ ALTER TABLE payments
 CREATE INDEX payments_to_ask ON payments (ask_at)
     WHERE status IN ('initiating', 'processing', 'unknown') AND ask_at IS NOT NULL;
 CREATE INDEX payments_by_time ON payments (created_at DESC, id DESC);
+CREATE INDEX payments_by_receipt ON payments (receipt) WHERE receipt IS NOT NULL;
 
 -- The inbox: each word of a provider as it came, kept before anything follows from it. A word about
 -- something that we do not know (yet) waits.
