@@ -83,13 +83,30 @@ write_work(struct ctx *ctx, void *arg)
     return e != OK ? e : store(x);
 }
 
+/* Between the steps the connection may be lost, and the key's lock with it; a twin may then have
+ * come to the end before us. His answer is ours. */
+static enum err
+look_for_twin(struct exchange *x)
+{
+    struct replay before;
+
+    forget_answer(&x->rq);
+    x->replayed = false;
+    if (x->idem.key == NULL)
+        return OK;
+    enum err e = idempotency_look(&x->rq.ctx, &x->idem, &before);
+    return e != OK || before.status == 0 ? e : replay(x, &before);
+}
+
 static enum err
 start_work(struct ctx *ctx, void *arg)
 {
     struct exchange *x = arg;
 
-    forget_answer(&x->rq);
-    enum err e = x->rq.endpoint->start(&x->rq);
+    enum err e = look_for_twin(x);
+    if (e != OK || x->replayed)
+        return e;
+    e = x->rq.endpoint->start(&x->rq);
     if (e == OK && x->idem.key != NULL)
         e = idempotency_store(ctx, &x->idem, 0, NULL);
     return e;
@@ -101,8 +118,10 @@ finish_work(struct ctx *ctx, void *arg)
     struct exchange *x = arg;
 
     (void)ctx;
-    forget_answer(&x->rq);
-    enum err e = x->rq.endpoint->finish(&x->rq);
+    enum err e = look_for_twin(x);
+    if (e != OK || x->replayed)
+        return e;
+    e = x->rq.endpoint->finish(&x->rq);
     return e != OK ? e : store(x);
 }
 
@@ -132,11 +151,11 @@ run_steps(struct exchange *x)
             return e;
     }
     enum err e = tx_run(ctx, start_work, x);
-    if (e == OK) {
+    if (e == OK && !x->replayed) {
         e = x->rq.endpoint->call(&x->rq);
         fault_point(FAULT_AFTER_CALL);
     }
-    if (e == OK)
+    if (e == OK && !x->replayed)
         e = tx_run(ctx, finish_work, x);
     if (x->idem.key != NULL)
         idempotency_end_long(ctx, &x->idem);

@@ -14,6 +14,9 @@
  * has parsed a URI, which is exactly when 400 and 414 happen. Each answer of ours comes from one
  * row of `dresses`; nginx's further statuses share the row that is nearest to them.
  *
+ * A request runs once, also if its worker dies; but what providers post is the same however often
+ * it is told (shop/payments/inbox.c), and M-Pesa tells it once. So a second worker is tried for it.
+ *
  * The variables ($soko_...) and the included files are those of nginx/soko.conf.in and its
  * snippets. Output: directives of a server block.
  *
@@ -102,11 +105,18 @@ has_id(const char *path)
     return strstr(path, "/:") != NULL;
 }
 
+/* What providers post to us. */
+static bool
+is_webhook(const char *path)
+{
+    return strncmp(path, "/webhooks/", strlen("/webhooks/")) == 0;
+}
+
 /* Whether an id in the path is a secret: the tokens of the providers' callbacks. */
 static bool
 has_token(const char *path)
 {
-    return strncmp(path, "/webhooks/", strlen("/webhooks/")) == 0 && has_id(path);
+    return is_webhook(path) && has_id(path);
 }
 
 /* The path as a regular expression: an id is any segment, what PCRE might read is put in brackets.
@@ -143,7 +153,12 @@ print_location(FILE *out, const char *path, enum pool pool, size_t body_max, boo
         fputs("    allow 127.0.0.0/8;\n    allow ::1;\n    deny all;\n", out);
     if (has_token(path))
         fputs("    error_log /dev/null emerg; # its lines would show the token\n", out);
-    fprintf(out, "    fastcgi_pass soko_%s;\n    include soko/fastcgi.conf;\n", pool_name(pool));
+    fprintf(out, "    fastcgi_pass soko_%s;\n    include soko/fastcgi.conf;\n",
+            is_webhook(path) ? "hooks" : pool_name(pool));
+    if (is_webhook(path))
+        fputs("    fastcgi_next_upstream error timeout invalid_header non_idempotent;\n"
+              "    fastcgi_next_upstream_tries 2;\n",
+              out);
     if (cached)
         fputs("    include soko/microcache.conf;\n", out);
     fputs("}\n", out);

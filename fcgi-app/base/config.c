@@ -356,6 +356,45 @@ fill_slots(struct load *l, const char *file)
     }
 }
 
+/* What a provider's key needs beside it. A missing secret must never be an open door (seed hole
+ * 13). */
+static void
+check_needed(struct load *l, const char *key, const char *value, const char *name,
+             const char *needed)
+{
+    if (value[0] != '\0' && needed[0] == '\0')
+        fault(l, name, "is needed with %s", key);
+}
+
+/* Daraja refuses a callback's URL with one of these words in it, in any case. */
+static void
+check_public_url(struct load *l, const struct config *c)
+{
+    static const char *const words[] = {"mpesa", "m-pesa", "safaricom", "exe",
+                                        "cmd",   "sql",    "query"};
+
+    for (size_t i = 0; c->daraja_consumer_key[0] != '\0' && i < sizeof words / sizeof words[0];
+         i++) {
+        if (strcasestr(c->public_url, words[i]) != NULL)
+            fault(l, "PUBLIC_URL", "must not contain \"%s\": M-Pesa refuses it", words[i]);
+    }
+}
+
+static void
+check_providers(struct load *l, const struct config *c)
+{
+    const char *stripe = c->stripe_secret_key, *daraja = c->daraja_consumer_key;
+
+    check_needed(l, "STRIPE_SECRET_KEY", stripe, "STRIPE_WEBHOOK_SECRETS",
+                 c->stripe_webhook_secrets);
+    check_needed(l, "DARAJA_CONSUMER_KEY", daraja, "DARAJA_CONSUMER_SECRET",
+                 c->daraja_consumer_secret);
+    check_needed(l, "DARAJA_CONSUMER_KEY", daraja, "DARAJA_SHORTCODE", c->daraja_shortcode);
+    check_needed(l, "DARAJA_CONSUMER_KEY", daraja, "DARAJA_PASSKEY", c->daraja_passkey);
+    check_needed(l, "DARAJA_CONSUMER_KEY", daraja, "PUBLIC_URL", c->public_url);
+    check_public_url(l, c);
+}
+
 /* What no row can say alone. */
 static void
 check_together(struct load *l, const struct config *c)
@@ -366,6 +405,11 @@ check_together(struct load *l, const struct config *c)
         fault(l, "STATEMENT_TIMEOUT", "%s must be less than WORKER_DEADLINE, which is %s",
               number_text(SETTING_SPAN, c->statement_timeout.ms, a, sizeof a),
               number_text(SETTING_SPAN, c->worker_deadline.ms, b, sizeof b));
+    if (c->provider_timeout.ms >= c->worker_deadline.ms)
+        fault(l, "PROVIDER_TIMEOUT", "%s must be less than WORKER_DEADLINE, which is %s",
+              number_text(SETTING_SPAN, c->provider_timeout.ms, a, sizeof a),
+              number_text(SETTING_SPAN, c->worker_deadline.ms, b, sizeof b));
+    check_providers(l, c);
     if (c->media_dir[0] != '/')
         fault(l, "MEDIA_DIR", "must be an absolute path, not \"%.100s\"", c->media_dir);
 }

@@ -74,6 +74,12 @@ idempotency_begin_long(struct ctx *ctx, const struct idempotency *idem, struct r
     return e;
 }
 
+enum err
+idempotency_look(struct ctx *ctx, const struct idempotency *idem, struct replay *out)
+{
+    return find(ctx, idem, out);
+}
+
 void
 idempotency_end_long(struct ctx *ctx, const struct idempotency *idem)
 {

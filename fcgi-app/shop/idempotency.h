@@ -38,6 +38,10 @@ enum err idempotency_begin_long(struct ctx *ctx, const struct idempotency *idem,
                                 struct replay *out);
 void idempotency_end_long(struct ctx *ctx, const struct idempotency *idem);
 
+/* In a transaction of such work: what a twin has answered meanwhile. The lock is lost with the
+ * connection that took it, and the work goes on with another. */
+enum err idempotency_look(struct ctx *ctx, const struct idempotency *idem, struct replay *out);
+
 /* Last in the transaction: stores the answer. `body` NULL keeps the status alone; status 0 says
  * that the work is started. ERR_RERUN if a twin has answered meanwhile: start again, and see. */
 enum err idempotency_store(struct ctx *ctx, const struct idempotency *idem, int status,

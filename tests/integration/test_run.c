@@ -452,6 +452,37 @@ START_TEST(lost_connection_runs_again)
 }
 END_TEST
 
+/* In call(): our connection is lost, and the key's lock with it; a twin takes it and ends before
+ * us. */
+static void
+lose_the_lock_to_a_twin(void)
+{
+    struct exchange twin;
+    enum err e;
+
+    cut_our_line();
+    do /* the server needs a moment to see that nobody is there any more */
+        e = once(&other, &long_one, "k", &twin);
+    while (e == ERR_CONFLICT);
+    ck_assert_int_eq(e, OK);
+    ck_assert(!twin.replayed);
+}
+
+START_TEST(twin_was_quicker)
+{
+    struct exchange x;
+
+    story.meanwhile = lose_the_lock_to_a_twin;
+    ck_assert_int_eq(once(&us, &long_one, "k", &x), OK);
+    ck_assert_str_eq(story.steps, "scscf"); /* the twin's finish() alone */
+    ck_assert(x.replayed);
+    ck_assert_int_eq(x.status, 202);
+    ck_assert_str_eq(text_cstr(&x.rq.reply), "{\"step\":\"finish\"}");
+    ck_assert_int_eq(marks("finish"), 1);
+    ck_assert_int_eq(keys(T_KEYS_DONE), 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -470,6 +501,7 @@ main(void)
     tcase_add_loop_test(t, asked_again_for_ever_is_unavailable, 0, 2);
     tcase_add_test(t, effects_come_after_the_commit);
     tcase_add_loop_test(t, error_undoes_unless_it_is_kept, 0, 2);
+    tcase_add_test(t, twin_was_quicker);
     tcase_add_loop_test(t, lost_connection_runs_again, 0, 2);
     suite_add_tcase(s, t);
     return run_suite(s);

@@ -189,29 +189,41 @@ END_TEST
 START_TEST(test_methods)
 {
     static const struct {
-        const char *env;
+        const char *env, *keys; /* "s": Stripe's; "m": M-Pesa's */
         enum payment_method method;
         bool offered, expires;
     } rows[] = {
-        {"demo", METHOD_SIMULATED, true, true},
-        {"demo", METHOD_CASH_ON_DELIVERY, true, false},
-        {"demo", METHOD_MPESA, false, true},
-        {"demo", METHOD_STRIPE, false, true},
-        {"production", METHOD_SIMULATED, false, true},
-        {"production", METHOD_CASH_ON_DELIVERY, true, false},
-        {"production", METHOD_MPESA, false, true},
-        {"production", METHOD_STRIPE, false, true},
+        {"demo", "", METHOD_SIMULATED, true, true},
+        {"demo", "", METHOD_CASH_ON_DELIVERY, true, false},
+        {"demo", "", METHOD_MPESA, false, true},
+        {"demo", "", METHOD_STRIPE, false, true},
+        {"production", "sm", METHOD_SIMULATED, false, true},
+        {"production", "sm", METHOD_CASH_ON_DELIVERY, true, false},
+        {"production", "", METHOD_MPESA, false, true},
+        {"production", "", METHOD_STRIPE, false, true},
+        {"production", "s", METHOD_MPESA, false, true},
+        {"production", "s", METHOD_STRIPE, true, true},
+        {"production", "m", METHOD_MPESA, true, true},
+        {"production", "m", METHOD_STRIPE, false, true},
     };
 
     setenv("DATABASE_URL", "dbname=soko", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+    setenv("PUBLIC_URL", "https://shop.example.com", 1);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const char *name = payment_method_name(rows[i].method);
+        bool stripe = strchr(rows[i].keys, 's') != NULL, mpesa = strchr(rows[i].keys, 'm') != NULL;
 
         setenv("SOKO_ENV", rows[i].env, 1);
+        setenv("STRIPE_SECRET_KEY", stripe ? "sk_test_1" : "", 1);
+        setenv("STRIPE_WEBHOOK_SECRETS", stripe ? "whsec_1" : "", 1);
+        setenv("DARAJA_CONSUMER_KEY", mpesa ? "key" : "", 1);
+        setenv("DARAJA_CONSUMER_SECRET", mpesa ? "secret" : "", 1);
+        setenv("DARAJA_SHORTCODE", mpesa ? "174379" : "", 1);
+        setenv("DARAJA_PASSKEY", mpesa ? "passkey" : "", 1);
         ck_assert(config_load(NULL, stderr));
-        ck_assert_msg(payment_method_offered(rows[i].method) == rows[i].offered, "%s: %s",
-                      rows[i].env, name);
+        ck_assert_msg(payment_method_offered(rows[i].method) == rows[i].offered, "%s %s: %s",
+                      rows[i].env, rows[i].keys, name);
         ck_assert_msg(payment_method_expires(rows[i].method) == rows[i].expires, "%s: %s",
                       rows[i].env, name);
     }

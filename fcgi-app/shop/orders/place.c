@@ -55,7 +55,8 @@ static const struct field place_in_fields[] = {
           .doc = "What to buy instead of the cart, which is then left alone"),
     FIELD(struct place_in, payment_method, .one_of = "mpesa|stripe|cash_on_delivery|simulated",
           .eg = "cash_on_delivery",
-          .doc = "One that the shop offers; default simulated in a demo shop, else required"),
+          .doc = "One that the shop offers (mpesa and stripe: begin the payment by POST "
+                 "/payments/...); default simulated in a demo shop, else required"),
     FIELD(struct place_in, notes, .max = 1000, .eg = "Ring twice", .doc = "For the sellers"),
 };
 
@@ -195,7 +196,8 @@ write_order(struct ctx *ctx, const struct place_in *in, struct uuid id, const ch
     pg_queue(ctx, ORDERS_ADD_PARTS, ARG_ID(id), ARG_IDS(stores, order->part_count),
              ARG_INTS(amounts, order->part_count), ARG_INT(conf->commission_bp));
     pg_queue(ctx, ORDERS_ADD_EVENT, ARG_ID(id), ARG_NULL, ARG_TEXT("placed"));
-    messages_send_order(ctx, ctx->actor.account, TEMPLATE_ORDER_PLACED, number, order->total, currency);
+    messages_send_order(ctx, ctx->actor.account, TEMPLATE_ORDER_PLACED, number, order->total,
+                        currency);
 }
 
 static enum err

@@ -115,7 +115,18 @@ order_status_of(const enum part_status *parts, size_t count)
 bool
 payment_method_offered(enum payment_method m)
 {
-    return m == METHOD_CASH_ON_DELIVERY || (m == METHOD_SIMULATED && config_is_demo());
+    switch (m) {
+    case METHOD_CASH_ON_DELIVERY:
+        return true;
+    case METHOD_SIMULATED:
+        return config_is_demo();
+    case METHOD_STRIPE:
+        return conf->stripe_secret_key[0] != '\0';
+    case METHOD_MPESA:
+        return conf->daraja_consumer_key[0] != '\0';
+    default:
+        return false;
+    }
 }
 
 bool

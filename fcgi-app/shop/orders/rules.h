@@ -53,7 +53,8 @@ bool part_may_move(enum part_status from, enum part_status to, enum mover mover,
 /* The order's status, from its parts'. `count` is at least 1. */
 enum part_status order_status_of(const enum part_status *parts, size_t count);
 
-/* Whether the shop offers a method now: simulated only in a demo, those of providers not yet. */
+/* Whether the shop offers a method now: simulated only in a demo, those of providers if their key
+ * is configured. */
 bool payment_method_offered(enum payment_method m);
 
 /* Whether an order so paid expires when it is not. */
