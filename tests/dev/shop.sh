@@ -150,7 +150,8 @@ shop_postgres() {
         rm -f "$shop/pg/postmaster.pid"
         start postgres "$(pg_bin)/postgres" -D "$shop/pg" -c listen_addresses= \
             -c unix_socket_directories="$sockets" -c unix_socket_permissions=0700 \
-            -c max_connections=200 -c log_error_verbosity=terse -c fsync="$fsync" \
+            -c max_connections=200 -c log_error_verbosity=terse \
+            -c log_min_error_statement=panic -c fsync="$fsync" \
             -c log_line_prefix='%m [%p] %q%u/%a ' -c timezone=UTC -c log_timezone=UTC
     fi
     wait_for 60 PostgreSQL "$(pg_bin)/pg_isready" -q -h "$sockets" -U postgres ||

@@ -24,7 +24,7 @@ list_suites() {
     for f in tests/sim/test_*.py; do
         [[ ! -e $f ]] || say "${f:6}" | sed 's/\.py$//'
     done
-    printf '%s\n' floors systemd_verify lint distcheck
+    printf '%s\n' floors systemd_verify lint distcheck canary
 }
 
 # need FLAVOUR programs|tests: builds it once in this run. One that does not build is one failure,
@@ -149,6 +149,12 @@ test_shop_end() {
     shop_down
     rm -rf "$kept"
     cp -r "$shop/log" "$kept"
+    # For canary.py: what these servers must never have said.
+    {
+        cat "$shop/conf/token_key"
+        sed 's/^[A-Z_]*=//' "$shop/conf/sim-secrets"
+        awk '{ print $3 }' "$shop/conf/demo-accounts"
+    } >"$kept/secrets"
     rm -rf "$shop"
     [[ $sockets == "$shop/run" ]] || rm -rf "$sockets"
     if grep -lE 'runtime error:|ERROR: (Address|Leak)Sanitizer' "$kept"/*.log; then
@@ -247,6 +253,7 @@ cmd_test() {
         sim/*) suite "$id" /usr/bin/python3 -B "$clone/tests/$id.py" ;;
         floors | systemd_verify) suite "$id" "$clone/tests/$id.sh" ;;
         lint) suite lint bash "$self" _lint ;;
+        canary) suite canary /usr/bin/python3 -B tests/security/canary.py "$state/log/test" ;;
         distcheck)
             need check programs || continue
             suite distcheck bash "$self" _distcheck

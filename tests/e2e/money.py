@@ -51,6 +51,24 @@ def arm(point, order):
     return path
 
 
+def arm_any(point):
+    """Whoever passes this fault point next dies there."""
+    path = os.path.join(os.environ['SOKO_FAULT_DIR'], point)
+    with open(path, 'w', encoding='ascii'):
+        os.chmod(path, 0o666)
+    return path
+
+
+def setting(name):
+    """A value of the shop's configuration file."""
+    with open(os.environ['SOKO_CONF'], encoding='utf-8') as f:
+        for line in f:
+            key, _, value = line.rstrip('\n').partition('=')
+            if key == name:
+                return value
+    raise Failed(f'{name} is not in the configuration')
+
+
 class Buyer:
     """With a phone of his own."""
 
@@ -163,5 +181,5 @@ def books_agree():
     return ctl('ledger', 'check', '--books', path)
 
 
-__all__ = ['Buyer', 'OPEN', 'PATIENCE', 'arm', 'at_rest', 'books_agree', 'charges', 'check', 'demand',
-           'equal', 'rule', 'shop', 'sim', 'until']
+__all__ = ['Buyer', 'OPEN', 'PATIENCE', 'arm', 'arm_any', 'at_rest', 'books_agree', 'charges', 'check',
+           'demand', 'equal', 'rule', 'setting', 'shop', 'sim', 'until']
