@@ -184,7 +184,8 @@ suite_environment() {
     export SOKO_BASE SOKO_OWNER_URL SOKO_SIM
     export SOKO_CACERT=$shop/tls/cert.pem SOKO_CTL="${ctl[*]}" SOKO_STATE=$shop \
         SOKO_FAULT_DIR=$shop/fault SOKO_REDIS_SOCKET=$sockets/redis.sock SOKO_DEV=$self \
-        SOKO_ACCOUNTS=$shop/conf/demo-accounts SOKO_CONF=$shop/conf/soko.conf
+        SOKO_ACCOUNTS=$shop/conf/demo-accounts SOKO_CONF=$shop/conf/soko.conf \
+        SOKO_SDK=$state/sdk
 }
 
 run_e2e() {
