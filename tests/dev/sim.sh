@@ -66,7 +66,7 @@ END
 shop_sim() {
     local sum f
     sum=$({
-        cat "$clone"/tests/sim/soko-sim "$clone"/tests/sim/soko_sim/*.py
+        cat "$clone"/tests/sim/soko-sim "$clone"/tests/sim/soko_sim/*.{py,html}
         grep -E '^(AT|DARAJA|OAUTH|STRIPE)[A-Z0-9]*_' "$shop/conf/soko.conf"
         cat "$shop/run/port"
     } | sha256sum)
@@ -77,7 +77,7 @@ shop_sim() {
     rm -rf "$shop/sim"
     folder 700 "$shop/sim" "$shop/sim/soko_sim" # the servers' user may not be able to enter the clone
     put 700 "$shop/sim/soko-sim" <"$clone/tests/sim/soko-sim"
-    for f in "$clone"/tests/sim/soko_sim/*.py; do
+    for f in "$clone"/tests/sim/soko_sim/*.{py,html}; do
         put 600 "$shop/sim/soko_sim/${f##*/}" <"$f"
     done
     : >"$shop/log/sim.log" # what it says from here on is about this start
