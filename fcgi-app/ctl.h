@@ -18,6 +18,7 @@
 struct ctl_options {
     const char *email, *phone, *username, *name, *role, *accounts;
     const char *format, *store, *owner, *refused;
+    const char *books, *from, *until;
     bool password_stdin, nginx, json, again;
     int argc; /* what follows the command's words */
     char **argv;
@@ -36,6 +37,8 @@ int ctl_user_create(const struct ctl_options *o);
 int ctl_demo_load(const struct ctl_options *o);
 int ctl_product_import(const struct ctl_options *o);
 int ctl_product_export(const struct ctl_options *o);
+int ctl_ledger_check(const struct ctl_options *o);
+int ctl_statement(const struct ctl_options *o);
 
 /* What an import is to do. */
 struct ctl_import {

@@ -62,6 +62,7 @@ const struct route routes[] = {
     {PUT,    API "/stores/:id",           SELLER,    {ID_STORE},      STRANGER_403,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  64 * KIB, &stores_update},
     {POST,   API "/stores/:id/logo",      SELLER,    {ID_STORE},      STRANGER_403,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  BODY_UPLOAD, &stores_set_logo},
     {PUT,    API "/admin/stores/:id/status", ADMIN,     {ID_STORE},      STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &stores_set_status},
+    {PUT,    API "/admin/stores/:id/commission", ADMIN,     {ID_STORE},      STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &stores_set_commission},
 
     {GET,    API "/categories",             ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_PUBLIC, 0,        &categories_list},
     {POST,   API "/categories",             ADMIN,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &categories_create},

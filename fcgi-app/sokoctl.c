@@ -96,6 +96,11 @@ static const struct command {
      ctl_product_import},
     {"product", "export", "[FILE] [--format csv|jsonl] [--store NAME|ID]",
      "write all goods, or a store's, as a file that import reads", true, ctl_product_export},
+    {"ledger", "check", "[--books FILE]",
+     "hold the ledger against payments, refunds and parts, and against a provider's books", true,
+     ctl_ledger_check},
+    {"statement", NULL, "--store ID [--from DATE] [--until DATE]",
+     "what a store was booked, with the balance after each", true, ctl_statement},
     {"demo", "load", "--accounts FILE", "fill a demo shop; passwords go to FILE", true,
      ctl_demo_load},
     {"openapi", NULL, "", "the OpenAPI document", false, print_openapi},
@@ -132,6 +137,9 @@ enum {
     OPT_OWNER,
     OPT_REFUSED,
     OPT_AGAIN,
+    OPT_BOOKS,
+    OPT_FROM,
+    OPT_UNTIL,
     OPT_PASSWORD_STDIN,
     OPT_NGINX,
     OPT_JSON,
@@ -152,6 +160,9 @@ static const struct option long_options[] = {
     {"owner", required_argument, NULL, OPT_OWNER},
     {"refused", required_argument, NULL, OPT_REFUSED},
     {"again", no_argument, NULL, OPT_AGAIN},
+    {"books", required_argument, NULL, OPT_BOOKS},
+    {"from", required_argument, NULL, OPT_FROM},
+    {"until", required_argument, NULL, OPT_UNTIL},
     {"password-stdin", no_argument, NULL, OPT_PASSWORD_STDIN},
     {"nginx", no_argument, NULL, OPT_NGINX},
     {"json", no_argument, NULL, OPT_JSON},
@@ -199,6 +210,15 @@ take_option(int c, struct ctl_options *o, const char **config)
         break;
     case OPT_AGAIN:
         o->again = true;
+        break;
+    case OPT_BOOKS:
+        o->books = optarg;
+        break;
+    case OPT_FROM:
+        o->from = optarg;
+        break;
+    case OPT_UNTIL:
+        o->until = optarg;
         break;
     case OPT_PASSWORD_STDIN:
         o->password_stdin = true;

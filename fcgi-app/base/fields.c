@@ -100,6 +100,8 @@ read_field(struct reading *r, size_t i, const struct raw *raw, void *in)
     if (raw->type == RAW_NULL) {
         if (!f->nullable)
             kinds_refuse(errors, i, "must not be null");
+        else if (f->kind == KIND_INT)
+            memcpy(to, &(int64_t){INPUT_NULL}, sizeof(int64_t));
         return;
     }
     if (f->kind == KIND_LIST)

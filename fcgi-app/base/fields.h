@@ -8,7 +8,7 @@
  *
  * An input struct begins with `uint64_t sent`: bit i is set when field i was sent, so that PUT
  * changes only what was sent. A field that is `nullable` and was sent as null is zero with its bit
- * set.
+ * set; a number, which may be zero too, is INPUT_NULL.
  */
 #ifndef SOKO_BASE_FIELDS_H
 #define SOKO_BASE_FIELDS_H
@@ -22,6 +22,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define INPUT_NULL INT64_MIN
 
 struct input;
 struct input_errors;

@@ -71,13 +71,22 @@ struct ledger_booking {
     size_t count;
 };
 
-/* Books it, in the caller's transaction. OK also if it was booked before: then nothing changes. Aborts if
+/* Books it, in the caller's transaction. Nothing, if no entry moves anything. OK also if it was booked before: then nothing changes. Aborts if
  * the entries do not sum to zero, which is our own mistake. */
 enum err ledger_book(struct ctx *ctx, const struct ledger_booking *b);
 
-/* For sokoctl. Holds the whole ledger against itself and against payments, refunds and parts, and
- * prints what is wrong to `out`, a line each, then sums by account and currency. *faults counts. */
+/* For sokoctl, outside of a transaction: it reads one snapshot of its own. Holds the whole ledger
+ * against itself and against payments, refunds and parts, and prints what is wrong to `out`, a line
+ * each, then sums by account and currency. *faults counts. */
 enum err ledger_check(struct ctx *ctx, FILE *out, size_t *faults);
+
+/* The sum of an account, over all stores. */
+struct ledger_sum {
+    const char *currency, *account;
+    const char *provider; /* of provider_cash; else "" */
+    int64_t amount;
+};
+enum err ledger_sums(struct ctx *ctx, struct ledger_sum **sums, size_t *count);
 
 /* The provider_cash of one provider and currency. */
 enum err ledger_cash(struct ctx *ctx, const char *provider, const char *currency, int64_t *out);

@@ -3,6 +3,7 @@
  * did it stays a buyer's: a session acts in one role, chosen at sign-in or refresh.
  */
 #include "shop/stores.h"
+#include "base/config.h"
 #include "io/pg.h"
 #include "shop/accounts/accounts.h"
 #include "shop/media.h"
@@ -43,6 +44,17 @@ static const struct field status_in_fields[] = {
 };
 static const struct input status_in = INPUT(status_in, "StoreStatusInput", NULL);
 
+struct commission_in {
+    uint64_t sent;
+    int64_t commission_bp;
+};
+static const struct field commission_in_fields[] = {
+    FIELD(struct commission_in, commission_bp, .required = true, .nullable = true, .min = 0,
+          .max = 10000, .eg = "850",
+          .doc = "Hundredths of a percent of what it sells; null: the platform's usual rate"),
+};
+static const struct input commission_in = INPUT(commission_in, "StoreCommissionInput", NULL);
+
 struct list_query {
     uint64_t sent;
     int64_t page, per_page;
@@ -68,6 +80,16 @@ static const struct out_field store_fields[] = {
     {"updated_at", OUT_TIME, .eg = "2026-02-20T10:00:00Z", .doc = "When it was changed last"},
 };
 static const struct output store_out = OUTPUT(store_fields, "Store");
+
+static const struct out_field commission_fields[] = {
+    {"id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000002", .doc = "The store"},
+    {"name", OUT_TEXT, .eg = "Kibanda Books", .doc = "Its name"},
+    {"commission_bp", OUT_INT, .nullable = true, .eg = "850",
+     .doc = "Its own rate, in hundredths of a percent; null: the platform's"},
+    {"commission_bp_in_force", OUT_INT, .eg = "850", .doc = "What its next sale will be charged"},
+    {"version", OUT_INT, .eg = "1", .doc = "Counts changes; for If-Match"},
+};
+static const struct output commission_out = OUTPUT(commission_fields, "StoreCommission");
 
 static enum err
 create(struct req *rq)
@@ -130,6 +152,17 @@ set_status(struct req *rq)
     pg_queue(&rq->ctx, STORES_CLAIM, ARG_ID(rq->ids[0]), ARG_CLAIM(rq));
     pg_queue(&rq->ctx, STORES_SET_STATUS, ARG_ID(rq->ids[0]), ARG_TEXT(in->status));
     return reply_rows(rq, STORES_SHOW, ARG_ID(rq->ids[0]));
+}
+
+static enum err
+set_commission(struct req *rq)
+{
+    const struct commission_in *in = rq->in;
+
+    pg_queue(&rq->ctx, STORES_CLAIM, ARG_ID(rq->ids[0]), ARG_CLAIM(rq));
+    pg_queue(&rq->ctx, STORES_SET_COMMISSION, ARG_ID(rq->ids[0]),
+             in->commission_bp == INPUT_NULL ? ARG_NULL : ARG_INT(in->commission_bp));
+    return reply_rows(rq, STORES_COMMISSION, ARG_ID(rq->ids[0]), ARG_INT(conf->commission_bp));
 }
 
 const struct endpoint stores_create = {
@@ -217,3 +250,14 @@ stores_of_actor(struct ctx *ctx, struct uuid named, struct uuid *out)
     *out = row.id;
     return OK;
 }
+const struct endpoint stores_set_commission = {
+    .name = "store_set_commission",
+    .tag = "Administration",
+    .doc = "What the platform takes of what a store sells from now on; orders that are placed keep "
+           "their rate.",
+    .run = set_commission,
+    .in = &commission_in,
+    .out = &commission_out,
+    .replies = {STORES_COMMISSION},
+    .errors = {ERR_VALIDATION, ERR_NOT_FOUND, ERR_PRECONDITION_FAILED},
+};

@@ -13,6 +13,7 @@ extern const struct endpoint stores_list;
 extern const struct endpoint stores_update;
 extern const struct endpoint stores_set_logo;
 extern const struct endpoint stores_set_status;
+extern const struct endpoint stores_set_commission;
 
 /* The store for which the actor acts. A seller's is his own; `named` may be nil, and naming another
  * is ERR_FORBIDDEN. An administrator names any: nil and an unknown one are ERR_VALIDATION on

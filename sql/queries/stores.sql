@@ -35,6 +35,13 @@ UPDATE stores SET logo_url = $2, version = version + 1, updated_at = now() WHERE
 -- name: STORES_SET_STATUS
 UPDATE stores SET status = $2, version = version + 1, updated_at = now() WHERE id = $1
 
+-- What the platform takes of what a store sells from now on. $2 null: its usual rate.
+-- name: STORES_SET_COMMISSION
+UPDATE stores SET commission_bp = $2, version = version + 1, updated_at = now() WHERE id = $1
+
+-- name: STORES_COMMISSION
+SELECT id, name, commission_bp, coalesce(commission_bp, $2::integer) AS commission_bp_in_force, version FROM stores WHERE id = $1
+
 -- name: STORES_NAMED custom
 SELECT w.n, s.id FROM unnest($1::text[]) WITH ORDINALITY AS w (name, n) LEFT JOIN stores s ON lower(s.name) = lower(w.name)
 ORDER BY w.n

@@ -1,0 +1,67 @@
+-- The platform's share, as shop/pricing.c reckons it: half up.
+CREATE OR REPLACE FUNCTION commission_of(amount bigint, bp integer) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    RETURN round(amount::numeric * bp / 10000)::bigint;
+
+-- What a store keeps of a part: its price less what was given back of its lines.
+CREATE OR REPLACE FUNCTION part_kept(in_order uuid, in_store uuid, amount bigint) RETURNS bigint
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT amount - coalesce(sum(l.refunded), 0)::bigint
+    FROM order_lines l WHERE l.order_id = in_order AND l.store_id = in_store;
+END;
+
+-- They and the views go away with 0020_ledger.down.sql, as tables cannot change under them.
+
+-- What each payment and refund should have booked, by their own rows. Money that came and matched nothing is parked;
+-- whether an administrator accepted it later, only the ledger remembers.
+DROP VIEW IF EXISTS ledger_due, ledger_refunds, ledger_payments;
+CREATE VIEW ledger_payments AS
+    SELECT p.id, p.order_id, p.provider, p.currency, p.status, p.amount, p.received, p.refunded, parked.id IS NOT NULL OR p.status = 'needs_review' AS was_parked,
+           accepted.id IS NOT NULL OR (parked.id IS NOT NULL AND p.status = 'succeeded') AS was_accepted
+    FROM payments p
+         LEFT JOIN ledger_transactions parked ON parked.kind = 'payment_parked' AND parked.subject = p.id
+         LEFT JOIN ledger_transactions accepted ON accepted.kind = 'review_accepted' AND accepted.subject = p.id
+    WHERE p.status IN ('succeeded', 'partially_refunded', 'refunded')
+       OR (p.status = 'needs_review' AND p.received IS NOT NULL);
+
+-- Of a refund that has failed, the ledger knows whether it is still owed (it will be tried again) or was given up.
+CREATE VIEW ledger_refunds AS
+    SELECT r.id, r.payment_id, p.order_id, p.provider, r.currency, r.status, r.amount,
+           coalesce(r.sent_amount, r.amount) AS sent, r.status <> 'failed' OR asked.id IS NOT NULL AS was_asked,
+           r.status = 'failed' AND reversed.id IS NOT NULL AS was_reversed,
+           CASE WHEN p.was_parked AND NOT p.was_accepted THEN 'suspense'
+                WHEN p.was_parked THEN coalesce((SELECT e.account FROM ledger_entries e
+                    WHERE e.transaction_id = asked.id AND e.account = 'suspense'), 'buyer_funds')
+                ELSE 'buyer_funds' END AS source
+    FROM refunds r JOIN ledger_payments p ON p.id = r.payment_id
+         LEFT JOIN ledger_transactions asked ON asked.kind = 'refund_requested' AND asked.subject = r.id
+         LEFT JOIN ledger_transactions reversed ON reversed.kind = 'refund_reversed' AND reversed.subject = r.id;
+
+CREATE VIEW ledger_due AS
+    SELECT p.id AS subject, d.kind, p.currency, d.account, d.provider, d.amount
+    FROM ledger_payments p CROSS JOIN LATERAL (VALUES
+        ('payment_settled', 'provider_cash', p.provider, p.received, NOT p.was_parked),
+        ('payment_settled', 'buyer_funds', '', -p.amount, NOT p.was_parked),
+        ('payment_settled', 'rounding', '', p.amount - p.received, NOT p.was_parked),
+        ('payment_parked', 'provider_cash', p.provider, p.received, p.was_parked),
+        ('payment_parked', 'suspense', '', -p.received, p.was_parked),
+        ('review_accepted', 'suspense', '', p.received, p.was_accepted),
+        ('review_accepted', 'buyer_funds', '', -p.amount, p.was_accepted),
+        ('review_accepted', 'rounding', '', p.amount - p.received, p.was_accepted)
+    ) AS d (kind, account, provider, amount, holds)
+    WHERE d.holds AND d.amount <> 0
+    UNION ALL
+    SELECT r.id, d.kind, r.currency, d.account, d.provider, d.amount
+    FROM ledger_refunds r CROSS JOIN LATERAL (VALUES
+        ('refund_requested', r.source, '', r.amount, r.was_asked),
+        ('refund_requested', 'refunds_payable', '', -r.amount, r.was_asked),
+        ('refund_reversed', r.source, '', -r.amount, r.was_reversed),
+        ('refund_reversed', 'refunds_payable', '', r.amount, r.was_reversed),
+        ('refund_paid', 'refunds_payable', '', r.amount, r.status = 'succeeded'),
+        ('refund_paid', 'provider_cash', r.provider, -r.sent, r.status = 'succeeded'),
+        ('refund_paid', 'rounding', '', r.sent - r.amount, r.status = 'succeeded')
+    ) AS d (kind, account, provider, amount, holds)
+    WHERE d.holds AND d.amount <> 0;
+
+GRANT SELECT ON ledger_payments, ledger_refunds, ledger_due TO soko_app;
