@@ -15,8 +15,8 @@
  *     payment_parked       provider_cash +received   suspense -received
  *     review_accepted      suspense +received        buyer_funds -amount       rounding the difference
  *     refund_requested     buyer_funds +amount       refunds_payable -amount   (of money in review: suspense)
- *     refund_reversed      the reverse of it: a refund that failed after all
  *     refund_paid          refunds_payable +amount   provider_cash -sent       rounding the difference
+ *     refund_reversed      the reverse of both: it came back after all, and another takes its place
  *     part_completed       buyer_funds +kept         store_payable -(kept-fee) commission -fee
  *     cash_part_completed  store_payable +fee        commission -fee
  *     part_refunded        store_payable +(back-fee) commission +fee           buyer_funds -back

@@ -17,7 +17,8 @@ END;
 -- whether an administrator accepted it later, only the ledger remembers.
 DROP VIEW IF EXISTS ledger_due, ledger_refunds, ledger_payments;
 CREATE VIEW ledger_payments AS
-    SELECT p.id, p.order_id, p.provider, p.currency, p.status, p.amount, p.received, p.refunded, parked.id IS NOT NULL OR p.status = 'needs_review' AS was_parked,
+    SELECT p.id, p.order_id, p.provider, p.currency, p.status, p.amount, p.received,
+           parked.id IS NOT NULL OR p.status = 'needs_review' AS was_parked,
            accepted.id IS NOT NULL OR (parked.id IS NOT NULL AND p.status = 'succeeded') AS was_accepted
     FROM payments p
          LEFT JOIN ledger_transactions parked ON parked.kind = 'payment_parked' AND parked.subject = p.id
@@ -25,18 +26,15 @@ CREATE VIEW ledger_payments AS
     WHERE p.status IN ('succeeded', 'partially_refunded', 'refunded')
        OR (p.status = 'needs_review' AND p.received IS NOT NULL);
 
--- Of a refund that has failed, the ledger knows whether it is still owed (it will be tried again) or was given up.
+-- A refund is owed from the moment it is asked for, also while it fails and is tried again. One that went and came
+-- back after all (reversed) is over: another took its place. What failed before there was a ledger was never booked.
 CREATE VIEW ledger_refunds AS
-    SELECT r.id, r.payment_id, p.order_id, p.provider, r.currency, r.status, r.amount,
-           coalesce(r.sent_amount, r.amount) AS sent, r.status <> 'failed' OR asked.id IS NOT NULL AS was_asked,
-           r.status = 'failed' AND reversed.id IS NOT NULL AS was_reversed,
-           CASE WHEN p.was_parked AND NOT p.was_accepted THEN 'suspense'
-                WHEN p.was_parked THEN coalesce((SELECT e.account FROM ledger_entries e
-                    WHERE e.transaction_id = asked.id AND e.account = 'suspense'), 'buyer_funds')
-                ELSE 'buyer_funds' END AS source
+    SELECT r.id, r.payment_id, p.order_id, p.provider, r.currency, r.amount, coalesce(r.sent_amount, r.amount) AS sent,
+           CASE WHEN r.reason = 'review' THEN 'suspense' ELSE 'buyer_funds' END AS source,
+           r.status <> 'failed' OR r.reversed OR asked.id IS NOT NULL AS was_asked,
+           r.status = 'succeeded' OR r.reversed AS was_paid, r.reversed AS was_reversed
     FROM refunds r JOIN ledger_payments p ON p.id = r.payment_id
-         LEFT JOIN ledger_transactions asked ON asked.kind = 'refund_requested' AND asked.subject = r.id
-         LEFT JOIN ledger_transactions reversed ON reversed.kind = 'refund_reversed' AND reversed.subject = r.id;
+         LEFT JOIN ledger_transactions asked ON asked.kind = 'refund_requested' AND asked.subject = r.id;
 
 CREATE VIEW ledger_due AS
     SELECT p.id AS subject, d.kind, p.currency, d.account, d.provider, d.amount
@@ -56,11 +54,12 @@ CREATE VIEW ledger_due AS
     FROM ledger_refunds r CROSS JOIN LATERAL (VALUES
         ('refund_requested', r.source, '', r.amount, r.was_asked),
         ('refund_requested', 'refunds_payable', '', -r.amount, r.was_asked),
+        ('refund_paid', 'refunds_payable', '', r.amount, r.was_paid),
+        ('refund_paid', 'provider_cash', r.provider, -r.sent, r.was_paid),
+        ('refund_paid', 'rounding', '', r.sent - r.amount, r.was_paid),
+        ('refund_reversed', 'provider_cash', r.provider, r.sent, r.was_reversed),
         ('refund_reversed', r.source, '', -r.amount, r.was_reversed),
-        ('refund_reversed', 'refunds_payable', '', r.amount, r.was_reversed),
-        ('refund_paid', 'refunds_payable', '', r.amount, r.status = 'succeeded'),
-        ('refund_paid', 'provider_cash', r.provider, -r.sent, r.status = 'succeeded'),
-        ('refund_paid', 'rounding', '', r.sent - r.amount, r.status = 'succeeded')
+        ('refund_reversed', 'rounding', '', r.amount - r.sent, r.was_reversed)
     ) AS d (kind, account, provider, amount, holds)
     WHERE d.holds AND d.amount <> 0;
 

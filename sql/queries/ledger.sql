@@ -58,10 +58,10 @@ SELECT format('payment %s (%s) says %s %s went back, and its refunds say %s of %
               money_text(r.all_of_them, p.currency)) AS fault
 FROM payments p CROSS JOIN LATERAL (
     SELECT coalesce(sum(amount) FILTER (WHERE status = 'succeeded'), 0)::bigint AS paid,
-           coalesce(sum(amount) FILTER (WHERE status <> 'failed'), 0)::bigint AS all_of_them
+           coalesce(sum(amount) FILTER (WHERE NOT reversed), 0)::bigint AS all_of_them
     FROM refunds WHERE payment_id = p.id) AS r
 WHERE p.refunded <> r.paid OR r.all_of_them > greatest(p.amount, coalesce(p.received, 0))
-   OR (p.refunded > 0) <> (p.status IN ('refunded', 'partially_refunded'))
+   OR ((p.refunded > 0) <> (p.status IN ('refunded', 'partially_refunded')) AND p.status <> 'needs_review')
 ORDER BY p.id
 
 -- What stores earned, and we by them: of a completed part, all that is kept, less the fee of it.
@@ -124,7 +124,7 @@ WITH moved AS (
     WHERE r.source = 'suspense' AND r.was_asked AND NOT r.was_reversed AND NOT p.was_accepted
     UNION ALL
     SELECT 'refunds_payable', r.currency, r.amount FROM ledger_refunds r
-    WHERE r.was_asked AND NOT r.was_reversed AND r.status <> 'succeeded'
+    WHERE r.was_asked AND NOT r.was_paid
 ), due AS (
     SELECT account, currency, sum(amount)::bigint AS amount FROM moved GROUP BY account, currency
 ), booked AS (
