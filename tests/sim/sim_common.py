@@ -1,5 +1,6 @@
 """What the simulator's own tests share: a simulator with a shop that only listens. Standard library
 alone, and no code of the simulator's or of Soko's."""
+import atexit
 import http.client
 import http.server
 import json
@@ -82,6 +83,14 @@ class Sim:
         with open(self.path('soko.conf'), 'w', encoding='utf-8') as f:
             f.writelines(f'{k}={v}\n' for k, v in self.config.items())
         self.start()
+        atexit.register(self.end)
+
+    def end(self):
+        """Whatever became of the tests, nothing stays."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -100,6 +109,8 @@ class Sim:
                 if '"listening"' in self.log():
                     return
                 time.sleep(0.02)
+            self.process.kill()
+            self.process.wait()
         raise Failed('soko-sim does not start: ' + self.log())
 
     def stop(self):
@@ -203,7 +214,6 @@ def main(tests, sim):
             print('\n'.join('# ' + line for line in words.splitlines()), flush=True)
     ended, broken = sim.stop(), [line for line in sim.log().splitlines() if '"broken"' in line]
     good = ended == 0 and not broken
-    shutil.rmtree(sim.folder)
     print(f'{"ok" if good else "not ok"} {len(tests) + 1} - it never broke, and ends when told to')
     if not good:
         print('\n'.join('# ' + line for line in [f'exit status {ended}'] + broken[:5]))
