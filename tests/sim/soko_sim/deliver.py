@@ -28,6 +28,7 @@ import itertools
 import ssl
 import threading
 import time
+import traceback
 from urllib.parse import urlsplit
 
 TIME_OUT = 20
@@ -76,7 +77,6 @@ class Deliver:
         self.numbers = itertools.count(1)
         self.lock = threading.Lock()
         self.all, self.queues, self.age = [], {}, 0
-        self.on_done = []  # functions (delivery), called after each change of state
 
     def send(self, provider, operation, refs, build, request=None, group=None, retries=0, do=None):
         """`do`: instead of a rule's."""
@@ -228,6 +228,9 @@ class Deliver:
             status, error = self._exchange(out)[0], None
         except (OSError, http.client.HTTPException) as e:
             status, error = None, type(e).__name__
+        except Exception as e:  # a fault of the provider's build(), which must not stop the others
+            self.world.log('broken', error=traceback.format_exc())
+            status, error = None, type(e).__name__
         with self.lock:
             one.attempts.append({'at': began, 'status': status, 'error': error})
         if status is not None and 200 <= status < 300:
@@ -254,8 +257,6 @@ class Deliver:
             if one.state == 'delivered':
                 return
             one.state = state
-        for tell in self.on_done:
-            tell(one)
 
     def _thread(self, what, *args):
         t = threading.Thread(target=what, args=args, daemon=True)

@@ -146,9 +146,11 @@ class Request:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
-    server_version, sys_version = 'soko-sim', ''
     timeout = LONGEST_HANG
     disable_nagle_algorithm = True
+
+    def version_string(self):
+        return 'soko-sim'
 
     def log_message(self, *args):
         """Its lines would hold paths, and those hold secrets."""
@@ -156,7 +158,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self):
         world = self.server.world
         length = self.headers.get('Content-Length', '0')
-        if not length.isdigit() or int(length) > LARGEST_BODY:
+        if not length.isdigit() or int(length) > LARGEST_BODY or 'Transfer-Encoding' in self.headers:
             self.close_connection = True
             return self.write(Response.text('bad length', 413))
         request = Request(self.command, self.path, self.headers, self.rfile.read(int(length)))
