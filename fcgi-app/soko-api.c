@@ -13,6 +13,7 @@
 #include "io/pg.h"
 #include "prefork.h"
 #include "providers/outside.h"
+#include "providers/settings.h"
 #include "routes.h"
 
 #include <getopt.h>
@@ -160,6 +161,7 @@ main(int argc, char **argv)
 
     config_check_by("DATABASE_URL", pg_url_fault);
     config_check_by("REDIS_ADDRESS", cache_address_fault);
+    config_check_all_by(settings_check);
     if (!config_load(o.config, stderr))
         return EX_CONFIG;
     log_level_parse(conf->log_level, &level);

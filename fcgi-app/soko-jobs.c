@@ -10,6 +10,7 @@
 #include "jobs.h"
 #include "prefork.h"
 #include "providers/outside.h"
+#include "providers/settings.h"
 #include "shop/messages.h"
 
 #include <getopt.h>
@@ -85,6 +86,7 @@ main(int argc, char **argv)
     }
     config_check_by("DATABASE_URL", pg_url_fault);
     config_check_by("REDIS_ADDRESS", cache_address_fault);
+    config_check_all_by(settings_check);
     if (!config_load(config, stderr))
         return EX_CONFIG;
     enum log_level level = LOG_INFO;

@@ -2,7 +2,8 @@
  * Design: a row says everything about one setting; its variable is the member's name in upper case,
  * and its kind follows from the member's C type, so that no two places can disagree. All sources
  * write texts into one slot a row, later ones over earlier ones; then each slot is read once. So a
- * bad value that a later source replaces does no harm, and each fault is told once.
+ * bad value that a later source replaces does no harm, and each fault is told once, all of them in
+ * one go.
  *
  * Each load lives in an arena of its own. The one before is kept for strings that somebody still
  * holds (a worker that finishes its request while SIGHUP is handled).
@@ -22,7 +23,6 @@
 #include <string.h>
 #include <sys/types.h>
 
-#define NAME_SIZE 40
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define VALUE_MOST 8192
 
@@ -32,10 +32,11 @@ struct slot {
     const char *source;
 };
 
-struct load {
+struct config_load {
     struct arena *arena;
     FILE *err;
     struct slot *slots;
+    bool *bad; /* a setting */
     bool failed;
 };
 
@@ -54,9 +55,10 @@ const struct config *conf;
 static struct arena *arena_now, *arena_before;
 
 static config_check *checks[SETTINGS]; /* a setting; NULL: its row says it all */
+static config_check_all *check_all;    /* or NULL */
 
-static const char *
-env_name(const struct setting *s, char out[NAME_SIZE])
+const char *
+config_env_name(const struct setting *s, char out[NAME_SIZE])
 {
     size_t i = 0;
 
@@ -76,26 +78,30 @@ find(const char *name)
     char own[NAME_SIZE];
     size_t i = 0;
 
-    while (i < SETTINGS && strcmp(env_name(&settings[i], own), name) != 0)
+    while (i < SETTINGS && strcmp(config_env_name(&settings[i], own), name) != 0)
         i++;
     return i;
 }
 
-static bool fault(struct load *l, const char *name, const char *fmt, ...)
+static void
+print_fault(struct config_load *l, const char *name, const char *fmt, va_list ap)
+{
+    fprintf(l->err, "%s: %s\n", name, arena_vprintf(l->arena, fmt, ap));
+    l->failed = true;
+}
+
+static void fault(struct config_load *l, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Prints one fault, which names its variable; always false. */
-static bool
-fault(struct load *l, const char *name, const char *fmt, ...)
+/* Prints one fault, which names its variable, file or line. */
+static void
+fault(struct config_load *l, const char *name, const char *fmt, ...)
 {
     va_list ap;
 
     va_start(ap, fmt);
-    const char *why = arena_vprintf(l->arena, fmt, ap);
+    print_fault(l, name, fmt, ap);
     va_end(ap);
-    fprintf(l->err, "%s: %s\n", name, why);
-    l->failed = true;
-    return false;
 }
 
 static const struct unit *
@@ -104,9 +110,8 @@ units_of(enum setting_kind kind)
     return kind == SETTING_SPAN ? span_units : kind == SETTING_SIZE ? size_units : plain_units;
 }
 
-/* Prints a number with the largest unit that divides it. */
-static const char *
-number_text(enum setting_kind kind, int64_t n, char *buf, size_t size)
+const char *
+config_number_text(enum setting_kind kind, int64_t n, char *buf, size_t size)
 {
     const struct unit *u = units_of(kind);
 
@@ -187,39 +192,61 @@ check_number(struct arena *a, const struct setting *s, const char *value, int64_
 
     if (why != NULL || (*out >= s->min && *out <= s->max))
         return why;
-    return arena_printf(a, "must be from %s to %s", number_text(s->kind, s->min, low, sizeof low),
-                        number_text(s->kind, s->max, high, sizeof high));
+    return arena_printf(a, "must be from %s to %s",
+                        config_number_text(s->kind, s->min, low, sizeof low),
+                        config_number_text(s->kind, s->max, high, sizeof high));
+}
+
+/* What stands in for a bad value while the others are looked at. */
+static void
+put_instead(const struct setting *s, const struct slot *slot, void *to)
+{
+    const char *text = slot->value == NULL ? "" : slot->value;
+    int64_t n = 0;
+
+    if (s->kind != SETTING_TEXT && s->def != NULL)
+        number(s->kind, s->def, &n);
+    if (s->kind == SETTING_TEXT)
+        memcpy(to, &text, sizeof text);
+    else
+        memcpy(to, &n, sizeof n);
 }
 
 /* Reads one slot into its member. */
 static void
-read_slot(struct load *l, size_t i, struct config *c)
+read_slot(struct config_load *l, size_t i, struct config *c)
 {
     const struct setting *s = &settings[i];
     const struct slot *slot = &l->slots[i];
     char name[NAME_SIZE];
     void *to = (char *)c + s->at;
-    const char *why;
+    const char *why = NULL;
     int64_t n = 0;
 
-    env_name(s, name);
+    config_env_name(s, name);
     if (slot->value == NULL) {
         fault(l, name, "is missing: set it in the environment, in the file of --config%s",
               s->secret ? ", or as a credential" : "");
+        l->bad[i] = true;
+        put_instead(s, slot, to);
         return;
     }
     why = s->kind == SETTING_TEXT ? check_text(l->arena, s, slot->value)
                                   : check_number(l->arena, s, slot->value, &n);
     if (why == NULL && checks[i] != NULL)
         why = checks[i](slot->value);
-    if (why != NULL && s->secret)
-        fault(l, name, "%s (%s)", why, slot->source);
-    else if (why != NULL)
-        fault(l, name, "%s, not \"%.100s\" (%s)", why, slot->value, slot->source);
-    else if (s->kind == SETTING_TEXT)
+    if (why != NULL) {
+        if (s->secret)
+            fault(l, name, "%s (%s)", why, slot->source);
+        else
+            fault(l, name, "%s, not \"%.100s\" (%s)", why, slot->value, slot->source);
+        l->bad[i] = true;
+        put_instead(s, slot, to);
+    } else if (s->kind == SETTING_TEXT) {
         memcpy(to, &slot->value, sizeof slot->value);
-    else /* struct span and struct size hold one int64_t each */
+    } else { /* struct span and struct size hold one int64_t each */
         memcpy(to, &n, sizeof n);
+    }
 }
 
 /* Undoes systemd's quoting in place, see systemd.exec(5), EnvironmentFile=. NULL if all is well,
@@ -258,7 +285,7 @@ may_be_name(const char *s, size_t len)
 }
 
 static void
-read_line(struct load *l, char *line, const char *where)
+read_line(struct config_load *l, char *line, const char *where)
 {
     line += strspn(line, " \t");
     if (*line == '\0' || *line == '#' || *line == ';')
@@ -284,7 +311,7 @@ read_line(struct load *l, char *line, const char *where)
 }
 
 static void
-read_file(struct load *l, const char *file)
+read_file(struct config_load *l, const char *file)
 {
     FILE *in = fopen(file, "re");
     char *line = NULL;
@@ -315,10 +342,10 @@ read_file(struct load *l, const char *file)
 
 /* A secret from the file of its name in systemd's folder, if there is one. */
 static void
-read_credential(struct load *l, size_t i, const char *dir)
+read_credential(struct config_load *l, size_t i, const char *dir)
 {
     char name[NAME_SIZE], data[VALUE_MOST + 1];
-    const char *path = arena_printf(l->arena, "%s/%s", dir, env_name(&settings[i], name));
+    const char *path = arena_printf(l->arena, "%s/%s", dir, config_env_name(&settings[i], name));
     FILE *in = fopen(path, "re");
 
     if (in == NULL) {
@@ -338,7 +365,7 @@ read_credential(struct load *l, size_t i, const char *dir)
 }
 
 static void
-fill_slots(struct load *l, const char *file)
+fill_slots(struct config_load *l, const char *file)
 {
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
     char name[NAME_SIZE];
@@ -350,68 +377,59 @@ fill_slots(struct load *l, const char *file)
     for (size_t i = 0; i < SETTINGS; i++) {
         if (settings[i].secret && credentials != NULL && credentials[0] != '\0')
             read_credential(l, i, credentials);
-        const char *value = getenv(env_name(&settings[i], name));
+        const char *value = getenv(config_env_name(&settings[i], name));
         if (value != NULL)
             l->slots[i] = (struct slot){arena_strdup(l->arena, value), "environment"};
     }
 }
 
-/* What a provider's key needs beside it. A missing secret must never be an open door (seed hole
- * 13). */
-static void
-check_needed(struct load *l, const char *key, const char *value, const char *name,
-             const char *needed)
+static bool
+is_bad(const struct config_load *l, const char *name)
 {
-    if (value[0] != '\0' && needed[0] == '\0')
-        fault(l, name, "is needed with %s", key);
+    size_t i = find(name);
+
+    return i < SETTINGS && l->bad[i];
 }
 
-/* Daraja refuses a callback's URL with one of these words in it, in any case. */
+/* A span that must end before a worker is killed. */
 static void
-check_public_url(struct load *l, const struct config *c)
+check_ends_in_time(struct config_load *l, const struct config *c, const char *name,
+                   struct span span)
 {
-    static const char *const words[] = {"mpesa", "m-pesa", "safaricom", "exe",
-                                        "cmd",   "sql",    "query"};
+    char a[CONFIG_VALUE_SIZE], b[CONFIG_VALUE_SIZE];
 
-    for (size_t i = 0; c->daraja_consumer_key[0] != '\0' && i < sizeof words / sizeof words[0];
-         i++) {
-        if (strcasestr(c->public_url, words[i]) != NULL)
-            fault(l, "PUBLIC_URL", "must not contain \"%s\": M-Pesa refuses it", words[i]);
-    }
-}
-
-static void
-check_providers(struct load *l, const struct config *c)
-{
-    const char *stripe = c->stripe_secret_key, *daraja = c->daraja_consumer_key;
-
-    check_needed(l, "STRIPE_SECRET_KEY", stripe, "STRIPE_WEBHOOK_SECRETS",
-                 c->stripe_webhook_secrets);
-    check_needed(l, "DARAJA_CONSUMER_KEY", daraja, "DARAJA_CONSUMER_SECRET",
-                 c->daraja_consumer_secret);
-    check_needed(l, "DARAJA_CONSUMER_KEY", daraja, "DARAJA_SHORTCODE", c->daraja_shortcode);
-    check_needed(l, "DARAJA_CONSUMER_KEY", daraja, "DARAJA_PASSKEY", c->daraja_passkey);
-    check_needed(l, "DARAJA_CONSUMER_KEY", daraja, "PUBLIC_URL", c->public_url);
-    check_public_url(l, c);
+    if (span.ms >= c->worker_deadline.ms && !is_bad(l, "WORKER_DEADLINE"))
+        config_fault(l, name, "%s must be less than WORKER_DEADLINE, which is %s",
+                     config_number_text(SETTING_SPAN, span.ms, a, sizeof a),
+                     config_number_text(SETTING_SPAN, c->worker_deadline.ms, b, sizeof b));
 }
 
 /* What no row can say alone. */
 static void
-check_together(struct load *l, const struct config *c)
+check_together(struct config_load *l, const struct config *c)
 {
-    char a[CONFIG_VALUE_SIZE], b[CONFIG_VALUE_SIZE];
-
-    if (c->statement_timeout.ms >= c->worker_deadline.ms)
-        fault(l, "STATEMENT_TIMEOUT", "%s must be less than WORKER_DEADLINE, which is %s",
-              number_text(SETTING_SPAN, c->statement_timeout.ms, a, sizeof a),
-              number_text(SETTING_SPAN, c->worker_deadline.ms, b, sizeof b));
-    if (c->provider_timeout.ms >= c->worker_deadline.ms)
-        fault(l, "PROVIDER_TIMEOUT", "%s must be less than WORKER_DEADLINE, which is %s",
-              number_text(SETTING_SPAN, c->provider_timeout.ms, a, sizeof a),
-              number_text(SETTING_SPAN, c->worker_deadline.ms, b, sizeof b));
-    check_providers(l, c);
+    check_ends_in_time(l, c, "STATEMENT_TIMEOUT", c->statement_timeout);
+    check_ends_in_time(l, c, "PROVIDER_TIMEOUT", c->provider_timeout);
     if (c->media_dir[0] != '/')
-        fault(l, "MEDIA_DIR", "must be an absolute path, not \"%.100s\"", c->media_dir);
+        config_fault(l, "MEDIA_DIR", "must be an absolute path, not \"%.100s\"", c->media_dir);
+}
+
+void
+config_fault(struct config_load *l, const char *name, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (is_bad(l, name))
+        return;
+    va_start(ap, fmt);
+    print_fault(l, name, fmt, ap);
+    va_end(ap);
+}
+
+void
+config_check_all_by(config_check_all *check)
+{
+    check_all = check;
 }
 
 void
@@ -427,15 +445,17 @@ config_check_by(const char *name, config_check *check)
 bool
 config_load(const char *file, FILE *err)
 {
-    struct load l = {.arena = arena_new(), .err = err};
+    struct config_load l = {.arena = arena_new(), .err = err};
     struct config *c = arena_alloc(l.arena, sizeof *c);
 
     l.slots = arena_array(l.arena, SETTINGS, sizeof *l.slots);
+    l.bad = arena_array(l.arena, SETTINGS, sizeof *l.bad);
     fill_slots(&l, file);
     for (size_t i = 0; i < SETTINGS; i++)
         read_slot(&l, i, c);
-    if (!l.failed)
-        check_together(&l, c);
+    check_together(&l, c);
+    if (check_all != NULL)
+        check_all(c, &l);
     if (l.failed) {
         arena_free(l.arena);
         return false;
@@ -468,7 +488,7 @@ config_value(const char *name, char *buf, size_t size)
         return text;
     }
     memcpy(&n, from, sizeof n);
-    return number_text(settings[i].kind, n, buf, size);
+    return config_number_text(settings[i].kind, n, buf, size);
 }
 
 int64_t
@@ -481,64 +501,4 @@ config_default(const char *name)
         number(settings[i].kind, settings[i].def, &n) != NULL)
         abort();
     return n;
-}
-
-/* "30s to 1h", or "one of a, b", or "" for text: what a value may be. */
-static void
-print_range(const struct setting *s, FILE *out)
-{
-    char low[CONFIG_VALUE_SIZE], high[CONFIG_VALUE_SIZE];
-
-    if (s->one_of != NULL) {
-        fputs(" (", out);
-        for (const char *c = s->one_of; *c != '\0'; c++)
-            fputs(*c == '|' ? ", " : (const char[]){*c, '\0'}, out);
-        fputc(')', out);
-    } else if (s->kind != SETTING_TEXT) {
-        fprintf(out, " (%s to %s)", number_text(s->kind, s->min, low, sizeof low),
-                number_text(s->kind, s->max, high, sizeof high));
-    } else if (s->min > 1) {
-        fprintf(out, " (at least %lld characters)", (long long)s->min);
-    }
-}
-
-void
-config_help(FILE *out)
-{
-    char name[NAME_SIZE];
-
-    fputs(
-        "Settings, from the file given by --config (lines NAME=value), for secrets (*) also from\n"
-        "files of that name in $CREDENTIALS_DIRECTORY, then from the environment. Spans need a\n"
-        "unit: 250ms, 30s, 15min, 24h, 7d.\n\n",
-        out);
-    for (size_t i = 0; i < SETTINGS; i++) {
-        const struct setting *s = &settings[i];
-
-        fprintf(out, "  %s%s, ", env_name(s, name), s->secret ? " *" : "");
-        if (s->def == NULL)
-            fputs("required", out);
-        else
-            fprintf(out, "default %s", s->def[0] == '\0' ? "none" : s->def);
-        print_range(s, out);
-        fprintf(out, "\n      %s\n", s->doc);
-    }
-}
-
-void
-config_example(FILE *out)
-{
-    char name[NAME_SIZE];
-
-    fputs("# Settings of Soko. The environment overrides what stands here, and so do credentials\n"
-          "# (systemd's LoadCredential=) for secrets. Spans need a unit: 250ms, 30s, 15min, 7d.\n",
-          out);
-    for (size_t i = 0; i < SETTINGS; i++) {
-        const struct setting *s = &settings[i];
-
-        fprintf(out, "\n# %s", s->doc);
-        print_range(s, out);
-        fprintf(out, "\n%s%s=%s\n", s->def == NULL ? "# required: " : "", env_name(s, name),
-                s->def == NULL ? "" : s->def);
-    }
 }

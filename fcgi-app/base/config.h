@@ -123,6 +123,18 @@ typedef const char *config_check(const char *value);
  * look like is known to the library that will take it. Aborts if there is no such setting. */
 void config_check_by(const char *name, config_check *check);
 
+/* Lets `check` look at all settings together, at each load from now on, after each was looked at
+ * for itself; also when something was wrong, so that all faults are told at once: a bad text is
+ * then seen as it was given, a bad number as its default. It tells faults by config_fault(). */
+struct config_load;
+typedef void config_check_all(const struct config *c, struct config_load *l);
+void config_check_all_by(config_check_all *check);
+
+/* Tells one fault of the setting `name`, in words that quote no secret; not if that setting has one
+ * of its own, which was told before. */
+void config_fault(struct config_load *l, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Whether SOKO_ENV is demo. */
 bool config_is_demo(void);
 

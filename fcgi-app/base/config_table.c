@@ -121,7 +121,7 @@ const struct setting settings[] = {
     ROW(at_report_token, "", 0, 128, .secret = true,
         .doc = "hexadecimal token in the delivery reports' URL, by openssl rand -hex 32; empty: no reports"),
     ROW(smtp_url, "", 0, 255,
-        .doc = "mail server, as smtps://user@host:465 or smtp://host:587, which then must offer STARTTLS; empty: no e-mail"),
+        .doc = "mail server: smtps://user@host:465, or smtp://host:587 with STARTTLS; empty: no e-mail"),
     ROW(smtp_password, "", 0, 255, .secret = true,
         .doc = "of the user in SMTP_URL"),
     ROW(mail_from, "", 0, 255,

@@ -1,6 +1,6 @@
 /*
- * base/config_table: the rows of the settings, for config.c alone; everybody else includes
- * base/config.h.
+ * base/config_table: the rows of the settings, for config.c and config_print.c alone; everybody
+ * else includes base/config.h.
  */
 #ifndef SOKO_BASE_CONFIG_TABLE_H
 #define SOKO_BASE_CONFIG_TABLE_H
@@ -32,5 +32,12 @@ struct setting {
 
 /* In the order of struct config's members. */
 extern const struct setting settings[SETTINGS];
+
+/* The variable of a row; returns `out`. */
+#define NAME_SIZE 40
+const char *config_env_name(const struct setting *s, char out[NAME_SIZE]);
+
+/* Prints a number with the largest unit that divides it; returns `buf`. */
+const char *config_number_text(enum setting_kind kind, int64_t n, char *buf, size_t size);
 
 #endif

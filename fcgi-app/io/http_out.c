@@ -91,6 +91,18 @@ is_allowed(const char *url)
     return allowed;
 }
 
+const char *
+http_url_fault(const char *url)
+{
+    size_t len = strlen(url);
+
+    if (!is_allowed(url))
+        return "must be https://host (plain http reaches this host only)";
+    if (strpbrk(url, "@?# \\") != NULL || url[len - 1] == '/')
+        return "must have no user, query or fragment, and no / at its end";
+    return NULL;
+}
+
 /* NULL if memory is short, or there are too many. "Expect:" keeps libcurl from waiting a second for
  * a 100 before it sends a long body. */
 static struct curl_slist *

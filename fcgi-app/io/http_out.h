@@ -42,6 +42,10 @@ struct http_answer {
 struct http_out *http_out_new(const char *user_agent);
 void http_out_free(struct http_out *h);
 
+/* NULL if `url` is a base to which paths can be appended, else what is wrong with it: https (http
+ * for this host only), no user, query or fragment, no '/' at its end. */
+const char *http_url_fault(const char *url);
+
 /* OK: an answer with any status has come whole. ERR_PROVIDER_UNAVAILABLE: it was never sent, for
  * certain (name, connect or TLS handshake failed). ERR_REQUEST_TIMEOUT: it may have been sent, and
  * nobody knows what became of it (time-out, broken connection, answer too large or cut). */

@@ -176,6 +176,7 @@ set_up(void)
     setenv("DATABASE_URL", "postgresql:///nowhere", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
     setenv("STATEMENT_TIMEOUT", "10ms", 1);
+    setenv("PROVIDER_TIMEOUT", "10ms", 1);
     setenv("WORKER_DEADLINE", "1h", 1);
     setenv("WORKER_MAX_REQUESTS", "0", 1);
     setenv("STOP_TIMEOUT", "1h", 1);

@@ -142,6 +142,9 @@ START_TEST(test_values)
         {"STATEMENT_TIMEOUT", "10s",
          "STATEMENT_TIMEOUT: 10s must be less than WORKER_DEADLINE, "
          "which is 10s"},
+        {"PROVIDER_TIMEOUT", "9999ms", NULL},
+        {"PROVIDER_TIMEOUT", "10s",
+         "PROVIDER_TIMEOUT: 10s must be less than WORKER_DEADLINE, which is 10s"},
         {"MEDIA_DIR", "/srv/media", NULL},
         {"MEDIA_DIR", "media", "MEDIA_DIR: must be an absolute path, not \"media\""},
         {"UPLOAD_MAX_SIZE", "1K", NULL},
@@ -341,6 +344,49 @@ START_TEST(test_checks_of_others)
 }
 END_TEST
 
+static struct config seen; /* its texts are gone with a load that fails */
+static char seen_text[64];
+
+static void
+look(const struct config *c, struct config_load *l)
+{
+    seen = *c;
+    snprintf(seen_text, sizeof seen_text, "%s|%s", c->database_url, c->token_key);
+    config_fault(l, "LIMIT_LOGIN", "is %lld", (long long)c->limit_login);
+    config_fault(l, "TOKEN_KEY", "is never right");
+}
+
+/* Who looks at all together sees what is wrong too, and adds to what was told, not to what it was
+ * told of. */
+START_TEST(test_checks_of_all)
+{
+    config_check_all_by(look);
+    ck_assert(!load(NULL));
+    ck_assert_str_eq(faults, "LIMIT_LOGIN: is 10\nTOKEN_KEY: is never right\n");
+    ck_assert_ptr_null(conf);
+
+    setenv("TOKEN_KEY", "short", 1);
+    setenv("LIMIT_LOGIN", "x", 1);
+    setenv("WORKER_DEADLINE", "1", 1);
+    unsetenv("DATABASE_URL");
+    ck_assert(!load(NULL));
+    ck_assert_str_eq(faults, "DATABASE_URL: is missing: set it in the environment, in the file of "
+                             "--config, or as a credential\n"
+                             "TOKEN_KEY: must have at least 32 characters (environment)\n"
+                             "LIMIT_LOGIN: must be a whole number, not \"x\" (environment)\n"
+                             "WORKER_DEADLINE: needs a unit: ms, s, min, h or d, not \"1\" "
+                             "(environment)\n");
+    ck_assert_str_eq(seen_text, "|short");
+    ck_assert_int_eq(seen.limit_login, 10);
+    ck_assert_int_eq(seen.worker_deadline.ms, 10000);
+
+    /* A bad number gives no cause for another fault. */
+    setenv("STATEMENT_TIMEOUT", "20s", 1);
+    ck_assert(!load(NULL));
+    ck_assert_ptr_null(strstr(faults, "STATEMENT_TIMEOUT"));
+}
+END_TEST
+
 START_TEST(test_prints)
 {
     static char help[20000];
@@ -373,6 +419,7 @@ fill(TCase *tcase)
     tcase_add_test(tcase, test_reload);
     tcase_add_test(tcase, test_value);
     tcase_add_test(tcase, test_checks_of_others);
+    tcase_add_test(tcase, test_checks_of_all);
     tcase_add_test(tcase, test_prints);
 }
 

@@ -1,0 +1,90 @@
+/*
+ * The table of settings for people: as help, and as a file to begin with.
+ */
+#include "base/config_table.h"
+
+#include <string.h>
+
+#define HELP_DEFAULT_MOST 70
+
+/* "30s to 1h", or "one of a, b", or "" for text: what a value may be. */
+static void
+print_range(const struct setting *s, FILE *out)
+{
+    char low[CONFIG_VALUE_SIZE], high[CONFIG_VALUE_SIZE];
+
+    if (s->one_of != NULL) {
+        fputs(" (", out);
+        for (const char *c = s->one_of; *c != '\0'; c++)
+            fputs(*c == '|' ? ", " : (const char[]){*c, '\0'}, out);
+        fputc(')', out);
+    } else if (s->kind != SETTING_TEXT) {
+        fprintf(out, " (%s to %s)", config_number_text(s->kind, s->min, low, sizeof low),
+                config_number_text(s->kind, s->max, high, sizeof high));
+    } else if (s->min > 1) {
+        fprintf(out, " (at least %lld characters)", (long long)s->min);
+    }
+}
+
+/* A long list is broken behind commas. */
+static void
+print_default(const char *s, FILE *out)
+{
+    size_t column = 0;
+
+    fputs("default ", out);
+    if (*s == '\0')
+        fputs("none", out);
+    while (*s != '\0') {
+        size_t len = strcspn(s, ","), part = len + (s[len] == ',');
+
+        if (column != 0 && column + part > HELP_DEFAULT_MOST) {
+            fputs("\n      ", out);
+            column = 0;
+        }
+        fprintf(out, "%.*s", (int)part, s);
+        column += part;
+        s += part;
+    }
+}
+
+void
+config_help(FILE *out)
+{
+    char name[NAME_SIZE];
+
+    fputs(
+        "Settings, from the file given by --config (lines NAME=value), for secrets (*) also from\n"
+        "files of that name in $CREDENTIALS_DIRECTORY, then from the environment. Spans need a\n"
+        "unit: 250ms, 30s, 15min, 24h, 7d.\n\n",
+        out);
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const struct setting *s = &settings[i];
+
+        fprintf(out, "  %s%s, ", config_env_name(s, name), s->secret ? " *" : "");
+        if (s->def == NULL)
+            fputs("required", out);
+        else
+            print_default(s->def, out);
+        print_range(s, out);
+        fprintf(out, "\n      %s\n", s->doc);
+    }
+}
+
+void
+config_example(FILE *out)
+{
+    char name[NAME_SIZE];
+
+    fputs("# Settings of Soko. The environment overrides what stands here, and so do credentials\n"
+          "# (systemd's LoadCredential=) for secrets. Spans need a unit: 250ms, 30s, 15min, 7d.\n",
+          out);
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const struct setting *s = &settings[i];
+
+        fprintf(out, "\n# %s", s->doc);
+        print_range(s, out);
+        fprintf(out, "\n%s%s=%s\n", s->def == NULL ? "# required: " : "", config_env_name(s, name),
+                s->def == NULL ? "" : s->def);
+    }
+}
