@@ -374,3 +374,35 @@ stripe_get_refund(struct ctx *ctx, const char *id, struct stripe_refund *out, st
     enum heard h = ask_refund(ctx, &q, out, why);
     return h == HEARD_DONE && strcmp(out->id, id) != 0 ? unreadable(q.operation) : h;
 }
+
+/* An intent has a handful of refunds; a list that goes on is not read as "there is none". */
+enum heard
+stripe_find_refund(struct ctx *ctx, const char *intent, struct uuid refund,
+                   struct stripe_refund *out, struct refusal *why)
+{
+    struct json_object *root;
+
+    *out = (struct stripe_refund){0};
+    if (!stripe_id_valid(intent, "pi_"))
+        return never(why, "id_malformed");
+    const struct question q = {
+        .operation = "list_refunds",
+        .path = arena_printf(ctx->arena, "/v1/refunds?payment_intent=%s&limit=100", intent),
+    };
+    enum heard h = ask(ctx, &q, &root, why);
+    if (h != HEARD_DONE)
+        return h;
+    struct json_object *data = json_get(root, "data");
+    for (size_t i = 0; i < json_get_count(data); i++) {
+        struct stripe_refund one;
+
+        if (!stripe_read_refund(ctx->arena, json_get_item(data, i), &one))
+            return unreadable(q.operation);
+        if (uuid_equal(one.refund, refund) &&
+            (out->id == NULL || out->status == REFUND_WORD_FAILED))
+            *out = one;
+    }
+    return out->id == NULL && (data == NULL || json_get_count(data) >= 100)
+               ? unreadable(q.operation)
+               : HEARD_DONE;
+}

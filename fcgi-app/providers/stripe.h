@@ -92,6 +92,11 @@ enum heard stripe_refund(struct ctx *ctx, const struct stripe_refund_in *in,
 enum heard stripe_get_refund(struct ctx *ctx, const char *id, struct stripe_refund *out,
                              struct refusal *why);
 
+/* Looks for a refund of ours among those of an intent, by metadata[refund_id], one that lives before one that
+ * has failed. HEARD_DONE with out->id NULL: there is none. */
+enum heard stripe_find_refund(struct ctx *ctx, const char *intent, struct uuid refund,
+                              struct stripe_refund *out, struct refusal *why);
+
 /* Webhooks. Verifies Stripe-Signature over the exact bytes: any v1 by any of `secrets`
  * (comma-separated; the whole "whsec_..." string is the key), compared in constant time, `t` within
  * `tolerance_s` of now either way. NULL if all is well, else what is wrong, in words for the log.

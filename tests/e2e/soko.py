@@ -79,7 +79,7 @@ class Shop:
     def call(self, method, path, body=None, token=None, headers=None, raw=None):
         """One exchange. `body` is sent as JSON, `raw` as it is. Paths without a leading /api or root
         word are below the API. A connection that nginx closed while it idled is opened again."""
-        if not path.startswith(('/api', '/health', '/ready', '/docs', '/media', '/metrics', '/webhooks')):
+        if not path.startswith(('/api', '/webhooks', '/health', '/ready', '/docs', '/media', '/metrics', '/webhooks')):
             path = API + path
         h = dict(headers or {})
         if token:
@@ -99,7 +99,8 @@ class Shop:
                 r = c.getresponse()
                 content = r.read()
                 break
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError,
+                    ssl.SSLEOFError):
                 if attempt == 1 or not reused:
                     self.local.c = None
                     raise

@@ -79,6 +79,7 @@ step_of(struct ctx *ctx, const struct refund *r, bool ask)
         .attempt = r->attempt,
         .amount = r->sent_amount,
         .ask = ask,
+        .again = r->times_asked > 0,
         .channel = r->channel,
         .currency = r->currency,
         .ref = r->channel == BACK_BY_STRIPE && !ask ? r->payment_ref : r->provider_ref,
@@ -192,8 +193,11 @@ refunds_start(struct ctx *ctx, const struct delivery *d, void **step)
 
 /* --- call ------------------------------------------------------------------------------------- */
 
+/* An attempt that may have been made before is looked for: Stripe forgets keys after a day. Else it
+ * is made, under the same key; and if Stripe has kept a fault of his own under that key, he will
+ * repeat it for a day, but he is done with it, and made nothing. */
 static enum heard
-call_stripe(struct ctx *ctx, struct refund_step *s)
+send_by_stripe(struct ctx *ctx, struct refund_step *s)
 {
     const struct stripe_refund_in in = {
         .refund = s->refund,
@@ -203,8 +207,25 @@ call_stripe(struct ctx *ctx, struct refund_step *s)
         .currency = s->currency,
     };
 
-    return s->ask ? stripe_get_refund(ctx, s->ref, &s->stripe, &s->why)
-                  : stripe_refund(ctx, &in, &s->stripe, &s->why);
+    if (s->again) {
+        enum heard h = stripe_find_refund(ctx, s->ref, s->refund, &s->stripe, &s->why);
+        if (h == HEARD_REFUSED)
+            return HEARD_NOTHING;
+        if (h != HEARD_DONE || (s->stripe.id != NULL && s->stripe.status != REFUND_WORD_FAILED))
+            return h;
+    }
+    enum heard h = stripe_refund(ctx, &in, &s->stripe, &s->why);
+    if (s->again && h == HEARD_DONE) /* the answer of that time, perhaps */
+        return stripe_get_refund(ctx, s->stripe.id, &s->stripe, &s->why);
+    return h == HEARD_NOTHING && s->again && s->why.status >= 500 && s->why.code[0] != '\0'
+               ? HEARD_REFUSED
+               : h;
+}
+
+static enum heard
+call_stripe(struct ctx *ctx, struct refund_step *s)
+{
+    return s->ask ? stripe_get_refund(ctx, s->ref, &s->stripe, &s->why) : send_by_stripe(ctx, s);
 }
 
 static enum heard
@@ -287,6 +308,8 @@ note_stripe(struct ctx *ctx, struct refund *r, const struct refund_step *s)
     }
     enum refund_status before = r->status;
     enum err e = refunds_apply(ctx, r, &w);
+    if (e == OK && stale)
+        return pg_touch(ctx, REFUNDS_ASK_NOW, NULL, ARG_ID(r->id));
     /* Still on its way: asked about again, each time later. */
     return e == OK && before == REFUND_SENT && r->status == REFUND_SENT ? look_later(ctx, r) : e;
 }

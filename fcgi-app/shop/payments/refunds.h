@@ -84,6 +84,7 @@ struct refund_step {
     struct uuid refund, subject;
     int64_t attempt, amount;
     bool ask; /* what became of it, instead of sending it */
+    bool again; /* this attempt was sent before, perhaps */
     enum refund_channel channel;
     const char *currency, *ref, *conversation, *receipt, *phone;
     const char *result, *timeout; /* URLs */
