@@ -28,7 +28,6 @@
 #include <time.h>
 
 #define EAT_S (3 * 3600)
-#define TIMESTAMP_SIZE 15 /* YYYYMMDDHHmmss */
 #define REFERENCE_MOST 12
 #define DESCRIPTION_MOST 13
 #define DESCRIPTION_BEGIN "Order "
@@ -71,18 +70,33 @@ east_africa_time(int64_t ms)
     return tm;
 }
 
+const char *
+daraja_timestamp(int64_t ms, char out[DARAJA_TIMESTAMP_SIZE])
+{
+    struct tm tm = east_africa_time(ms);
+
+    strftime(out, DARAJA_TIMESTAMP_SIZE, "%Y%m%d%H%M%S", &tm);
+    return out;
+}
+
+const char *
+daraja_password(struct ctx *ctx, const char *timestamp)
+{
+    const char *plain =
+        arena_printf(ctx->arena, "%s%s%s", conf->daraja_shortcode, conf->daraja_passkey, timestamp);
+
+    return secret_base64(ctx->arena, plain, strlen(plain));
+}
+
 /* BusinessShortCode, Password and Timestamp, of one moment. */
 static void
 add_password(struct ctx *ctx, struct text *body)
 {
-    struct tm tm = east_africa_time(ctx->now_ms);
-    char timestamp[TIMESTAMP_SIZE];
+    char timestamp[DARAJA_TIMESTAMP_SIZE];
 
-    strftime(timestamp, sizeof timestamp, "%Y%m%d%H%M%S", &tm);
-    const char *plain =
-        arena_printf(ctx->arena, "%s%s%s", conf->daraja_shortcode, conf->daraja_passkey, timestamp);
+    daraja_timestamp(ctx->now_ms, timestamp);
     text_member(body, "BusinessShortCode", conf->daraja_shortcode);
-    text_member(body, "Password", secret_base64(ctx->arena, plain, strlen(plain)));
+    text_member(body, "Password", daraja_password(ctx, timestamp));
     text_member(body, "Timestamp", timestamp);
 }
 

@@ -42,6 +42,13 @@ const char *daraja_msisdn(const char *phone);
  * outside, or has cents. */
 const char *daraja_shillings(struct ctx *ctx, int64_t amount, int64_t least, int64_t most);
 
+/* "20210628092408", in East Africa Time, of milliseconds UTC; returns `out`. */
+#define DARAJA_TIMESTAMP_SIZE 15
+const char *daraja_timestamp(int64_t ms, char out[DARAJA_TIMESTAMP_SIZE]);
+
+/* The password of M-Pesa Express for that time stamp. */
+const char *daraja_password(struct ctx *ctx, const char *timestamp);
+
 #define DARAJA_MOST (INT64_C(250000) * 100)
 
 #endif

@@ -5,11 +5,10 @@
 #include "io/http_out.h"
 
 #include "base/clock.h"
+#include "certificate.h"
 #include "harness.h"
 
 #include <arpa/inet.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -346,35 +345,11 @@ START_TEST(silent_handshake_is_never_sent)
 }
 END_TEST
 
-/* A certificate that nobody vouches for, made here. */
-static SSL_CTX *
-self_signed(void)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *x = X509_new();
-
-    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-    X509_gmtime_adj(X509_getm_notBefore(x), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-    X509_set_pubkey(x, key);
-    X509_NAME *name = X509_get_subject_name(x);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1,
-                               0);
-    X509_set_issuer_name(x, name);
-    ck_assert_int_gt(X509_sign(x, key, EVP_sha256()), 0);
-    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-    ck_assert_int_eq(SSL_CTX_use_certificate(ctx, x), 1);
-    ck_assert_int_eq(SSL_CTX_use_PrivateKey(ctx, key), 1);
-    X509_free(x);
-    EVP_PKEY_free(key);
-    return ctx;
-}
-
 START_TEST(unknown_certificate_is_never_sent)
 {
     int tls_port;
     int listener = listen_on_loopback(&tls_port);
-    SSL_CTX *ctx = self_signed();
+    SSL_CTX *ctx = certificate_server();
     pid_t child = fork();
 
     if (child == 0) {

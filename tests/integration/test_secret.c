@@ -1,6 +1,7 @@
 /* io/secret against known answers: FIPS 180-4, RFC 4648, and hashes made by other programs. */
 #include "io/secret.h"
 
+#include "certificate.h"
 #include "harness.h"
 
 #include <sys/resource.h>
@@ -196,6 +197,77 @@ START_TEST(old_hashes_are_known)
 }
 END_TEST
 
+/* RFC 4648 section 10. */
+static const char *const base64s[][2] = {
+    {"", ""},
+    {"f", "Zg=="},
+    {"fo", "Zm8="},
+    {"foo", "Zm9v"},
+    {"foob", "Zm9vYg=="},
+    {"fooba", "Zm9vYmE="},
+    {"foobar", "Zm9vYmFy"},
+    {"\xff\xfe?", "//4/"},
+};
+
+START_TEST(base64_known_answers)
+{
+    ck_assert_str_eq(secret_base64(a, base64s[_i][0], strlen(base64s[_i][0])), base64s[_i][1]);
+}
+END_TEST
+
+START_TEST(what_is_encrypted_only_the_key_reads)
+{
+    static const char *const texts[] = {"Safaricom999!*!", "x", "p\xc3\xa4ss\nword"};
+    EVP_PKEY *key = EVP_RSA_gen(2048), *other = EVP_RSA_gen(2048);
+    char path[32], plain[256];
+
+    certificate_write(key, path);
+    for (size_t i = 0; i < 3; i++) {
+        const char *one = secret_rsa_encrypt(a, path, texts[i], strlen(texts[i]));
+        const char *two = secret_rsa_encrypt(a, path, texts[i], strlen(texts[i]));
+
+        ck_assert_ptr_nonnull(one);
+        ck_assert_uint_eq(strlen(one), 344);
+        ck_assert_str_ne(one, two);
+        ck_assert_int_eq(certificate_decrypt(key, one, plain, sizeof plain),
+                         (long)strlen(texts[i]));
+        ck_assert_str_eq(plain, texts[i]);
+        ck_assert_int_eq(certificate_decrypt(key, two, plain, sizeof plain),
+                         (long)strlen(texts[i]));
+        if (certificate_decrypt(other, one, plain, sizeof plain) >= 0)
+            ck_assert_str_ne(plain, texts[i]);
+    }
+    unlink(path);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(other);
+}
+END_TEST
+
+START_TEST(what_cannot_encrypt_says_so)
+{
+    EVP_PKEY *ec = EVP_EC_gen("P-256"), *rsa = EVP_RSA_gen(2048);
+    char path[32], data[246] = {0};
+
+    int log = log_capture();
+    certificate_write(ec, path);
+    ck_assert_ptr_null(secret_rsa_encrypt(a, path, "secret", 6));
+    unlink(path);
+    ck_assert_ptr_null(secret_rsa_encrypt(a, path, "secret", 6));
+    ck_assert_ptr_null(secret_rsa_encrypt(a, "", "secret", 6));
+    ck_assert_ptr_null(secret_rsa_encrypt(a, "/dev/null", "secret", 6));
+    ck_assert_ptr_null(secret_rsa_encrypt(a, "/", "secret", 6));
+    certificate_write(rsa, path);
+    ck_assert_ptr_null(secret_rsa_encrypt(a, path, data, 246));
+    ck_assert_ptr_nonnull(secret_rsa_encrypt(a, path, data, 245));
+    unlink(path);
+    const char *said = log_captured(log);
+    ck_assert_ptr_nonnull(strstr(said, "secret.certificate"));
+    ck_assert_ptr_null(strstr(said, "secret\""));
+    EVP_PKEY_free(ec);
+    EVP_PKEY_free(rsa);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -218,6 +290,9 @@ main(void)
     tcase_add_loop_test(t, unreadable_hashes_never_match, 0,
                         (int)(sizeof unreadable / sizeof unreadable[0]));
     tcase_add_test(t, old_hashes_are_known);
+    tcase_add_loop_test(t, base64_known_answers, 0, 8);
+    tcase_add_test(t, what_is_encrypted_only_the_key_reads);
+    tcase_add_test(t, what_cannot_encrypt_says_so);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
