@@ -9,6 +9,7 @@ import json
 import os
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from owner import ctl, sql
@@ -69,6 +70,16 @@ def setting(name):
     raise Failed(f'{name} is not in the configuration')
 
 
+def stripe_update(intent, **params):
+    """Changes an intent behind the shop's back, as somebody with the key could."""
+    request = urllib.request.Request(
+        f'{os.environ["SOKO_SIM"]}/v1/payment_intents/{intent}', method='POST',
+        data=urllib.parse.urlencode(params).encode(),
+        headers={'Authorization': 'Bearer ' + setting('STRIPE_SECRET_KEY')})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read())
+
+
 class Buyer:
     """With a phone of his own."""
 
@@ -105,13 +116,16 @@ class Buyer:
 
     # One try of paying. True: the shop has taken it on.
 
-    def ask_stripe(self, order, card='pm_card_visa'):
+    def ask_stripe(self, order, card='pm_card_visa', meddle=None):
+        """`meddle` does something with the intent before the buyer confirms it."""
         a = self.call('POST', '/payments/stripe', {'order_id': order['id']})
         if a.status in RETRY or a.status == 400:
             return False
         paid = demand(a, 201).data
         if paid['status'] in OPEN and paid.get('client_secret'):
             try:
+                if meddle:
+                    meddle(paid['payment_intent_id'])
                 sim('POST', '/sim/stripe/confirm', {'intent': paid['payment_intent_id'],
                                                     'client_secret': paid['client_secret'],
                                                     'card': card})
@@ -126,10 +140,12 @@ class Buyer:
         demand(a, 202)
         return True
 
-    def ask(self, order):
-        return (self.ask_stripe if order['payment_method'] == 'stripe' else self.ask_mpesa)(order)
+    def ask(self, order, **more):
+        if order['payment_method'] == 'stripe':
+            return self.ask_stripe(order, **more)
+        return self.ask_mpesa(order)
 
-    def pay(self, order, enough=None):
+    def pay(self, order, enough=None, **more):
         """Pays as a person would, anew when it failed, until `enough` (the order is paid, or is over).
         Gives the order as it then is."""
         enough = enough or (lambda o: o['payment_status'] != 'unpaid' or o['status'] == 'cancelled')
@@ -141,7 +157,7 @@ class Buyer:
             # The answer with the card's secret may be lost; whoever asks again is given the same attempt.
             if order['payment_method'] == 'stripe' or \
                     not any(p['status'] in OPEN for p in self.payments(order)):
-                self.ask(order)
+                self.ask(order, **more)
             return None
         return until(looks, f'order {order["order_number"]} paid or over', PATIENCE)
 
@@ -183,5 +199,5 @@ def books_agree():
     return ctl('ledger', 'check', '--books', path)
 
 
-__all__ = ['Buyer', 'OPEN', 'PATIENCE', 'arm', 'arm_any', 'at_rest', 'books_agree', 'charges', 'check',
-           'demand', 'equal', 'rule', 'setting', 'shop', 'sim', 'until']
+__all__ = ['Buyer', 'OPEN', 'PACE', 'PATIENCE', 'arm', 'arm_any', 'at_rest', 'books_agree', 'charges', 'check',
+           'demand', 'equal', 'rule', 'setting', 'shop', 'sim', 'stripe_update', 'until']

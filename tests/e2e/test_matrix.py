@@ -16,7 +16,8 @@ import threading
 import time
 import traceback
 
-from money import (Buyer, arm, at_rest, books_agree, charges, demand, rule, shop, sim, until, PATIENCE)
+from money import (Buyer, arm, at_rest, books_agree, charges, demand, rule, shop, sim, stripe_update,
+                   until, PATIENCE)
 from owner import sql
 from soko import Failed, Suite, check, equal
 
@@ -117,11 +118,13 @@ def callback_after_expiry(c):
 
 def wrong_amount(c):
     """What comes is not what was asked for: never paid; an administrator sends it back."""
+    more = {}
     if c.method == 'stripe':
-        rule('stripe', 'confirm_intent', c.order['order_number'], 1, amount=TOTAL - 5000)
+        more['meddle'] = lambda intent: stripe_update(intent, amount=TOTAL - 5000)
     else:
-        rule('daraja', 'push', c.order['order_number'], 1, charge=TOTAL - 5000)
-    c.pay(lambda o: any(p['status'] == 'needs_review' for p in c.buyer.payments(c.order)))
+        rule('daraja', 'push', c.order['order_number'], None, charge=TOTAL - 5000)
+    c.buyer.pay(c.order, lambda o: any(p['status'] == 'needs_review' for p in c.buyer.payments(c.order)),
+                **more)
     equal(c.buyer.show(c.order)['payment_status'], 'unpaid', 'a mismatch never marks paid')
     admin = shop.admin()['access_token']
     wrong = next(p for p in c.buyer.payments(c.order) if p['status'] == 'needs_review')
@@ -152,7 +155,7 @@ def pending_first(c):
     """Asked, he says that it is under way (4999; processing), twice, and only then what became of it."""
     c.word(lost=True)
     if c.method == 'stripe':
-        rule('stripe', 'get_intent', c.order['order_number'], 2, pending=True)
+        rule('stripe', 'confirm_intent', c.order['order_number'], 1, processing_ms=900)
     else:
         rule('daraja', 'query', c.order['order_number'], 1, pending=2, form='b')
     c.pay()
