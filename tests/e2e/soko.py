@@ -210,7 +210,7 @@ def equal(got, wanted, words):
         raise Failed(f'{words}: wanted {wanted!r}, got {got!r}')
 
 
-def until(what, words, seconds=20):
+def until(what, words, seconds=20, pace=0.02):
     """Polls `what` until it gives something true, and gives that. The deadline ends a test that would
     never end; it asserts no time."""
     end = time.monotonic() + seconds
@@ -220,7 +220,7 @@ def until(what, words, seconds=20):
             return got
         if time.monotonic() > end:
             raise Failed(f'never came true: {words}')
-        threading.Event().wait(0.02)
+        threading.Event().wait(pace)
 
 
 class Step:

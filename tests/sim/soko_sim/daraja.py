@@ -20,7 +20,7 @@ prompt's end is the truth; what callback and query say of it may be bent.
 
 Knobs: any operation  invalid_token true: all tokens are forgotten, and this call is refused for it
        token     expires_in n, number true (as a number, not a text), keep true (the old one stays valid)
-       push      prompt_ms n (its life), same_ms n (same amount and phone within so long: result 17),
+       push      charge n (minor units: another amount than was asked for is what moves), prompt_ms n (its life), same_ms n (same amount and phone within so long: result 17),
                  result_code "1025" (no prompt: it ends with that), message (of an error)
        query     pending n with form "a"|"b": the first n answers say so; result_code: a lie
        callback  result_code: the truth too, so that no money moves if it is not 0; amount (minor units): a
@@ -51,7 +51,7 @@ class Daraja:
     OPERATIONS = {'token', 'push', 'query', 'callback'} | Money.OPERATIONS
     KNOBS = {'invalid_token', 'expires_in', 'number', 'keep', 'prompt_ms', 'same_ms', 'result_code',
              'message', 'pending', 'form', 'amount', 'as_string', 'phone', 'receipt',
-             'metadata'} | Money.KNOBS
+             'metadata', 'charge'} | Money.KNOBS
     CONTROLS = ('phones', 'prompts', 'auto', 'tokens', 'c2b', 'transactions')
 
     def __init__(self, world):
@@ -175,7 +175,7 @@ class Daraja:
         while checkout is None or checkout in self.prompts:
             checkout = f'ws_CO_{words.local(now, "%d%m%Y%H%M%S")}{random.randrange(1000):03d}{number[3:]}'
         prompt = {'checkout_id': checkout, 'merchant_id': words.hexes(random, 4, 4, 4, 16),
-                  'phone': number, 'amount': amount, 'reference': reference, 'description': what,
+                  'phone': number, 'amount': do.get('charge', amount), 'reference': reference, 'description': what,
                   'shortcode': to, 'status': 'waiting', 'result_code': None, 'receipt': None,
                   'at': now, 'until': time.time() + do.get('prompt_ms', PROMPT_MS) / 1000,
                   'path': path}
