@@ -133,7 +133,9 @@ END_TEST
 START_TEST(test_alone)
 {
     set_all();
-    char *value = strdup(getenv(pairs[_i].name));
+    const char *now = getenv(pairs[_i].name);
+    ck_assert_ptr_nonnull(now);
+    char *value = strdup(now);
     for (size_t i = 0; i < COUNT_OF(pairs); i++)
         unsetenv(pairs[i].name);
     setenv(pairs[_i].name, value, 1);
