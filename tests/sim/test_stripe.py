@@ -138,6 +138,8 @@ def test_errors_have_the_documented_shape():
         'payment_intent': {'id': intent['id'], 'status': 'requires_payment_method', 'last_payment_error': {
             'code': 'card_declined', 'decline_code': 'insufficient_funds', 'type': 'card_error'}},
         'payment_method': {'object': 'payment_method', 'type': 'card', 'card': {'last4': '9995'}}})
+    equal(demand(api('POST', '/v1/payment_intents', 'amount=1300&currency=kes'), 400).json['error']['message'],
+          'Amount must convert to at least 50 cents. KSh13.00 converts to approximately $0.10.')
     a = demand(api('GET', '/v1/payment_intents/pi_x'), 404)
     shape(a.json['error'], {'code': 'resource_missing', 'message': "No such payment_intent: 'pi_x'",
                             'param': 'intent', 'type': 'invalid_request_error'})

@@ -78,7 +78,7 @@ class Keys:
                 return None
             if kept['path'] != path:
                 raise Fault(400, 'Keys for idempotent requests can only be used for the same endpoint they '
-                            f"were first used for ('{kept['path']}' vs '{path}'). Try using a key other than "
+                            f"were first used for ('{path}' vs '{kept['path']}'). Try using a key other than "
                             f"'{key}' if you meant to execute a different request.", kind='idempotency_error')
             if kept['print'] != print_:
                 raise Fault(400, 'Keys for idempotent requests can only be used with the same parameters '

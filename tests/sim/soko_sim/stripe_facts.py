@@ -78,9 +78,13 @@ def check_amount(amount, currency, param='amount'):
         raise Fault(400, 'This value must be greater than or equal to 1.', 'parameter_invalid_integer', param)
     if amount > LARGEST:
         raise Fault(400, f'Amount must be no more than {money(LARGEST, currency)}', 'amount_too_large', param)
-    if amount < SMALLEST.get(currency, 1):
-        raise Fault(400, 'Amount must convert to at least 50 cents. '
-                    f'{money(amount, currency)} converts to less than $0.50.', 'amount_too_small', param)
+    least = SMALLEST.get(currency, 1)
+    if amount < least and currency == 'usd':
+        raise Fault(400, 'Amount must be at least $0.50 usd', 'amount_too_small', param)
+    if amount < least:
+        cents = 50 * amount // least
+        raise Fault(400, f'Amount must convert to at least 50 cents. {money(amount, currency)} converts to '
+                    f'approximately {money(cents, "usd")}.', 'amount_too_small', param)
     if currency in THREE_DECIMAL and amount % 10:
         raise Fault(400, 'Invalid amount: the last digit of a three-decimal currency must be 0.', param=param)
     if currency in SCALED and amount % SCALED[currency]:
