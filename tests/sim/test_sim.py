@@ -237,7 +237,7 @@ def test_page_shows_what_came():
     mail()
     shown = demand(sim.get('/sim/page.json'), 200).json
     equal(sorted(m['kind'] for m in shown['messages']), ['mail', 'sms'])
-    equal(set(shown), {'prompts', 'intents', 'messages', 'books'})
+    equal(set(shown), {'prompts', 'moved', 'intents', 'messages', 'books'})
 
 
 @test

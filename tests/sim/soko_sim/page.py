@@ -44,7 +44,9 @@ class Page:
         intents = [{k: i[k] for k in ('id', 'client_secret', 'amount', 'currency', 'status', 'description',
                                       'metadata', 'created', 'last_payment_error')}
                    for i in stripe.money.intents.values()]
-        return {'prompts': prompts[:-MOST - 1:-1], 'intents': intents[:-MOST - 1:-1],
+        moved = [{k: t[k] for k in ('receipt', 'kind', 'phone', 'amount', 'bill', 'at')}
+                 for t in daraja.money.shown() if t['kind'] != 'stk']
+        return {'moved': moved[:-MOST - 1:-1], 'prompts': prompts[:-MOST - 1:-1], 'intents': intents[:-MOST - 1:-1],
                 'messages': self._messages({})[:-MOST - 1:-1], 'books': {
                     provider: {c: {k: page[k] for k in ('charged', 'refunded', 'net')}
                                for c, page in currencies.items()}
