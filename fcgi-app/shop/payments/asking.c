@@ -141,6 +141,15 @@ asking_settle_intent(struct ctx *ctx, struct uuid payment, const struct stripe_i
     return pg_touch(ctx, PAYMENTS_NOTE_FAILURE, NULL, ARG_ID(payment), ARG_TEXT(intent->failure));
 }
 
+/* Stripe keeps a 500 under its key and gives it again for a day. Nobody has the secret of an intent
+ * that may have been made all the same, so nobody can pay it: the buyer may begin anew. */
+static bool
+is_stored_trouble(const struct attempt *a, enum heard heard, const struct refusal *why)
+{
+    return a->provider_ref == NULL && heard == HEARD_NOTHING && why->status >= 500 &&
+           a->times_asked > 0;
+}
+
 static void
 ask_stripe(struct ctx *ctx, struct inquiry *q)
 {
@@ -163,6 +172,9 @@ ask_stripe(struct ctx *ctx, struct inquiry *q)
     else if (heard == HEARD_REFUSED && a->provider_ref == NULL) {
         q->finding = FOUND_FAILED;
         q->code = q->why.code;
+    } else if (is_stored_trouble(a, heard, &q->why)) {
+        q->finding = FOUND_FAILED;
+        q->code = "provider_error";
     }
 }
 
