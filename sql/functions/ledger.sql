@@ -27,14 +27,12 @@ CREATE VIEW ledger_payments AS
        OR (p.status = 'needs_review' AND p.received IS NOT NULL);
 
 -- A refund is owed from the moment it is asked for, also while it fails and is tried again. One that went and came
--- back after all (reversed) is over: another took its place. What failed before there was a ledger was never booked.
+-- back after all (reversed) is over: another took its place.
 CREATE VIEW ledger_refunds AS
     SELECT r.id, r.payment_id, p.order_id, p.provider, r.currency, r.amount, coalesce(r.sent_amount, r.amount) AS sent,
            CASE WHEN r.reason = 'review' THEN 'suspense' ELSE 'buyer_funds' END AS source,
-           r.status <> 'failed' OR r.reversed OR asked.id IS NOT NULL AS was_asked,
            r.status = 'succeeded' OR r.reversed AS was_paid, r.reversed AS was_reversed
-    FROM refunds r JOIN ledger_payments p ON p.id = r.payment_id
-         LEFT JOIN ledger_transactions asked ON asked.kind = 'refund_requested' AND asked.subject = r.id;
+    FROM refunds r JOIN ledger_payments p ON p.id = r.payment_id;
 
 CREATE VIEW ledger_due AS
     SELECT p.id AS subject, d.kind, p.currency, d.account, d.provider, d.amount
@@ -52,8 +50,8 @@ CREATE VIEW ledger_due AS
     UNION ALL
     SELECT r.id, d.kind, r.currency, d.account, d.provider, d.amount
     FROM ledger_refunds r CROSS JOIN LATERAL (VALUES
-        ('refund_requested', r.source, '', r.amount, r.was_asked),
-        ('refund_requested', 'refunds_payable', '', -r.amount, r.was_asked),
+        ('refund_requested', r.source, '', r.amount, true),
+        ('refund_requested', 'refunds_payable', '', -r.amount, true),
         ('refund_paid', 'refunds_payable', '', r.amount, r.was_paid),
         ('refund_paid', 'provider_cash', r.provider, -r.sent, r.was_paid),
         ('refund_paid', 'rounding', '', r.sent - r.amount, r.was_paid),

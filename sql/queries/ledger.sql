@@ -96,7 +96,7 @@ WITH moved AS (
     SELECT p.order_id, p.currency, p.amount FROM ledger_payments p WHERE NOT p.was_parked OR p.was_accepted
     UNION ALL
     SELECT r.order_id, r.currency, -r.amount FROM ledger_refunds r
-    WHERE r.source = 'buyer_funds' AND r.was_asked AND NOT r.was_reversed
+    WHERE r.source = 'buyer_funds' AND NOT r.was_reversed
     UNION ALL
     SELECT q.order_id, o.currency, -part_kept(q.order_id, q.store_id, q.amount)
     FROM order_parts q JOIN orders o ON o.id = q.order_id
@@ -121,10 +121,10 @@ WITH moved AS (
     WHERE p.was_parked AND NOT p.was_accepted
     UNION ALL
     SELECT 'suspense', r.currency, -r.amount FROM ledger_refunds r JOIN ledger_payments p ON p.id = r.payment_id
-    WHERE r.source = 'suspense' AND r.was_asked AND NOT r.was_reversed AND NOT p.was_accepted
+    WHERE r.source = 'suspense' AND NOT r.was_reversed AND NOT p.was_accepted
     UNION ALL
     SELECT 'refunds_payable', r.currency, r.amount FROM ledger_refunds r
-    WHERE r.was_asked AND NOT r.was_paid
+    WHERE NOT r.was_paid
 ), due AS (
     SELECT account, currency, sum(amount)::bigint AS amount FROM moved GROUP BY account, currency
 ), booked AS (

@@ -17,7 +17,7 @@ CREATE TEMPORARY TABLE opening ON COMMIT DROP AS
           AND NOT EXISTS (SELECT FROM ledger_transactions t WHERE t.kind = 'payment_parked' AND t.subject = p.id)
         UNION ALL
         SELECT 'refund_requested', r.id, NULL, p.order_id, r.currency, p.provider, r.created_at, r.amount, r.amount
-        FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.status <> 'failed'
+        FROM refunds r JOIN payments p ON p.id = r.payment_id -- also one that failed: it will be tried again
         UNION ALL
         SELECT 'refund_paid', r.id, NULL, p.order_id, r.currency, p.provider, r.updated_at, r.amount,
                coalesce(r.sent_amount, r.amount)

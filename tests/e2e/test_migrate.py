@@ -100,6 +100,109 @@ def test_some_steps_down():
             db.same(full, f'{steps} steps down and up again')
 
 
+# What a shop had sold before it had a ledger: a statement for each story, then what is told of it.
+PEOPLE = """
+INSERT INTO accounts (id, name, username, password_hash) SELECT pg_temp.n(i), 'A', 'a' || i, 'x' FROM generate_series(1, 3) i;
+INSERT INTO stores (id, owner_id, name) SELECT pg_temp.n(10 + i), pg_temp.n(i), 'Store ' || i FROM generate_series(1, 2) i;
+INSERT INTO categories (id, name) VALUES (pg_temp.n(20), 'C');
+INSERT INTO products (id, store_id, category_id, name, price, currency, description)
+    SELECT pg_temp.n(30 + i), pg_temp.n(10 + i), pg_temp.n(20), 'P', 100, 'KES', '' FROM generate_series(1, 2) i;
+"""
+# order, status, payment status, method, currency, cancel reason; then its parts' statuses
+SOLD = [
+    (100, 'paid', 'paid', 'simulated', 'KES', None, ['paid', 'processing']),
+    (101, 'completed', 'paid', 'simulated', 'KES', None, ['completed', 'completed']),
+    (102, 'completed', 'partially_refunded', 'simulated', 'KES', None, ['completed', 'cancelled']),
+    (103, 'cancelled', 'refunded', 'simulated', 'KES', 'buyer', ['cancelled', 'cancelled']),
+    (104, 'cancelled', 'paid', 'simulated', 'KES', 'seller', ['cancelled', 'cancelled']),
+    (105, 'completed', 'paid', 'cash_on_delivery', 'KES', None, ['completed', 'completed']),
+    (106, 'pending', 'unpaid', 'cash_on_delivery', 'KES', None, ['completed', 'pending']),
+    (107, 'pending', 'unpaid', 'simulated', 'KES', None, ['pending', 'pending']),
+    (108, 'paid', 'paid', 'simulated', 'TZS', None, ['paid', 'completed']),
+    (109, 'cancelled', 'refunded', 'simulated', 'KES', 'expired', ['cancelled', 'cancelled']),
+    (110, 'cancelled', 'paid', 'simulated', 'KES', 'buyer', ['cancelled', 'cancelled']),
+]
+# payment, order, status, refunded
+PAID = [(200, 100, 'succeeded', 0), (201, 101, 'succeeded', 0), (202, 102, 'partially_refunded', 700),
+        (203, 103, 'refunded', 1000), (204, 104, 'succeeded', 0), (207, 107, 'needs_review', 0),
+        (208, 108, 'failed', 0), (218, 108, 'succeeded', 0), (209, 109, 'refunded', 1000), (210, 110, 'succeeded', 0),
+        (220, 100, 'refunded', 1000), (230, 107, 'failed', 0)]
+# refund, payment, status, amount
+RETURNED = [(302, 202, 'succeeded', 700), (303, 203, 'succeeded', 300), (313, 203, 'succeeded', 700),
+            (304, 204, 'pending', 1000), (309, 209, 'succeeded', 1000), (310, 210, 'failed', 1000),
+            (320, 220, 'succeeded', 1000)]
+
+
+def quoted(value):
+    return 'NULL' if value is None else f"'{value}'"
+
+
+def sell(db):
+    """Each part costs: the first 300, the second 700."""
+    lines = ["CREATE FUNCTION pg_temp.n(i integer) RETURNS uuid LANGUAGE sql AS "
+             "$$ SELECT lpad(i::text, 32, '0')::uuid $$;", PEOPLE]
+    for order, status, payment_status, method, currency, reason, parts in SOLD:
+        lines.append(f"INSERT INTO orders (id, order_number, account_id, status, payment_status, payment_method, currency, "
+                     f"total_amount, shipping_address, cancel_reason) VALUES (pg_temp.n({order}), 'ORDER{order}', "
+                     f"pg_temp.n(3), '{status}', '{payment_status}', '{method}', '{currency}', 1000, '\"here\"', {quoted(reason)});")
+        for i, part in enumerate(parts, 1):
+            amount = 300 if i == 1 else 700
+            lines.append(f"INSERT INTO order_parts (order_id, store_id, status, amount) "
+                         f"VALUES (pg_temp.n({order}), pg_temp.n({10 + i}), '{part}', {amount});")
+            lines.append(f"INSERT INTO order_lines (order_id, line_no, store_id, product_id, name, price, quantity) "
+                         f"VALUES (pg_temp.n({order}), {i}, pg_temp.n({10 + i}), pg_temp.n({30 + i}), 'P', {amount // 100}, 100);")
+    currency_of = {row[0]: row[4] for row in SOLD}
+    for payment, order, status, refunded in PAID:
+        lines.append(f"INSERT INTO payments (id, order_id, provider, status, amount, currency, refunded) VALUES "
+                     f"(pg_temp.n({payment}), pg_temp.n({order}), 'simulated', '{status}', 1000, '{currency_of[order]}', {refunded});")
+        outcome = 'failed' if status == 'failed' else 'paid'
+        lines.append(f"INSERT INTO provider_events (provider, event_id, payment_id, outcome) VALUES "
+                     f"('simulated', 'e{payment}', pg_temp.n({payment}), '{outcome}');")
+    for refund, payment, status, amount in RETURNED:
+        lines.append(f"INSERT INTO refunds (id, payment_id, amount, currency, reason, status) VALUES "
+                     f"(pg_temp.n({refund}), pg_temp.n({payment}), {amount}, 'KES', 'late', '{status}');")
+    db.sql('soko_owner', '\n'.join(lines))
+
+
+def books(db):
+    """What the ledger of the database sums to, once sokoctl says that it is right."""
+    env = {**os.environ, 'DATABASE_URL': url('soko_owner', db.name)}
+    done = subprocess.run(os.environ['SOKO_CTL'].split() + ['ledger', 'check'], env=env, capture_output=True,
+                          text=True, timeout=120, check=False)
+    equal(done.returncode, 0, f'ledger check: {done.stdout}{done.stderr}')
+    return {tuple(line.split()[:-1]): line.split()[-1] for line in done.stdout.splitlines()
+            if len(line.split()) in (3, 4) and line[:3] in ('KES', 'TZS')}
+
+
+@suite.test
+def test_what_was_sold_before_is_booked():
+    """By 0020, and once, however often the schema goes down and up."""
+    with Scratch() as db:
+        db.migrate('up')
+        newest = db.version()
+        db.migrate('down', str(newest - 14))
+        sell(db)
+        db.migrate('up')
+        wanted = {
+            # of 8 payments that came in KES, 4 went back, one of them but for 300; one more in TZS
+            ('KES', 'provider_cash', 'simulated'): '43', ('KES', 'buyer_funds'): '-10',
+            ('KES', 'refunds_payable'): '-20', ('KES', 'store_payable'): '-13', ('KES', 'zero', 'sum:'): '0',
+            ('TZS', 'provider_cash', 'simulated'): '10', ('TZS', 'buyer_funds'): '-3',
+            ('TZS', 'store_payable'): '-7', ('TZS', 'zero', 'sum:'): '0'}
+        equal(books(db), wanted, 'the books')
+        booked = db.sql('soko_owner', 'SELECT kind, count(*) FROM ledger_transactions GROUP BY 1 ORDER BY 1')
+        equal(booked, ['part_completed|4', 'payment_settled|9', 'refund_paid|5', 'refund_requested|7'], 'the facts')
+        equal(db.sql('soko_owner', 'SELECT count(*) FROM (SELECT row_number() OVER (ORDER BY id) - row_number() '
+                                   'OVER (ORDER BY date_trunc(\'milliseconds\', booked_at), id) AS n '
+                                   'FROM ledger_transactions) AS x WHERE n <> 0'), ['0'], 'ids are in the order of time')
+        for steps in (1, 2, 3, newest - 14, newest - 14):
+            db.migrate('down', str(steps))
+            db.migrate('up')
+            equal(books(db), wanted, f'{steps} steps down and up again')
+            equal(db.sql('soko_owner', 'SELECT kind, count(*) FROM ledger_transactions GROUP BY 1 ORDER BY 1'), booked,
+                  f'the facts, {steps} steps down and up again')
+
+
 @suite.test
 def test_status_tells():
     with Scratch() as db:
