@@ -14,8 +14,8 @@ WHERE p.order_id = $1 AND p.status IN ('succeeded', 'partially_refunded', 'refun
 ORDER BY p.created_at DESC, p.id FOR UPDATE OF p
 
 -- name: REFUNDS_ADD
-INSERT INTO refunds (id, payment_id, amount, currency, reason, status, store_id, requested_by, note)
-VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8)
+INSERT INTO refunds (id, payment_id, amount, currency, reason, store_id, requested_by, note, status, attempt, failure, ask_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 
 -- name: REFUNDS_ORDER_OF
 SELECT p.order_id FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id = $1

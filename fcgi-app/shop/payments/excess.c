@@ -36,12 +36,17 @@ refunds_request(struct ctx *ctx, const struct refund_wish *w, struct uuid *id)
     *id = uuid_v7(ctx->now_ms);
     log_event(LOG_INFO, EVENT("refund.requested"), TEXT("soko.refund.reason", w->reason),
               INT("soko.refund.amount", w->amount), TEXT("soko.refund.currency", w->currency));
-    enum err e = pg_run(ctx, REFUNDS_ADD, ARG_ID(*id), ARG_ID(w->payment), ARG_INT(w->amount),
-                        ARG_TEXT(w->currency), ARG_TEXT(w->reason), ARG_ID_OR_NULL(w->store),
-                        ARG_ID_OR_NULL(w->by), ARG_TEXT(w->note));
+    enum err e =
+        pg_run(ctx, REFUNDS_ADD, ARG_ID(*id), ARG_ID(w->payment), ARG_INT(w->amount),
+               ARG_TEXT(w->currency), ARG_TEXT(w->reason), ARG_ID_OR_NULL(w->store),
+               ARG_ID_OR_NULL(w->by), ARG_TEXT(w->note),
+               ARG_TEXT(refund_status_name(w->failed > 0 ? REFUND_FAILED : REFUND_PENDING)),
+               ARG_INT(w->failed > 0 ? w->failed : 1), ARG_TEXT(w->failure),
+               w->next_ms != 0 ? ARG_TIME(w->next_ms) : ARG_NULL);
     if (e != OK)
         return e;
-    outbox_add(ctx, EVENT_REFUND_REQUESTED, *id, nobody);
+    if (w->failed == 0)
+        outbox_add(ctx, EVENT_REFUND_REQUESTED, *id, nobody);
     return ledger_book(ctx, &(struct ledger_booking){.kind = LEDGER_REFUND_REQUESTED,
                                                      .subject = *id,
                                                      .order = w->order,

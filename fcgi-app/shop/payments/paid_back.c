@@ -222,10 +222,25 @@ has_gone(struct ctx *ctx, const struct refund *r)
     return e != OK ? e : tell_order(ctx, r);
 }
 
+/* When an attempt that failed is followed by another; 0: never by itself. */
+static int64_t
+next_attempt(const struct ctx *ctx, const struct refund *r)
+{
+    if (r->attempt >= conf->refund_attempts)
+        return 0;
+    return ctx->now_ms +
+           refund_pause(conf->refund_ask_after.ms, conf->payment_ask_max.ms, r->attempt - 1);
+}
+
+/* What takes its place counts as its next attempt, so that a card that always gives back is not
+ * sent to for ever. */
 static enum err
-has_come_back(struct ctx *ctx, const struct refund *r)
+has_come_back(struct ctx *ctx, const struct refund *r, const char *failure)
 {
     struct refund_wish again = {
+        .failed = r->attempt,
+        .failure = failure,
+        .next_ms = next_attempt(ctx, r),
         .payment = r->payment_id,
         .order = r->order_id,
         .amount = r->amount,
@@ -255,11 +270,9 @@ look_at(const struct ctx *ctx, const struct refund *r, const struct refund_heard
 {
     if (to == REFUND_SENT)
         return ctx->now_ms + conf->refund_ask_after.ms;
-    if (to != REFUND_FAILED || w->hopeless || r->status == REFUND_SUCCEEDED ||
-        r->attempt >= conf->refund_attempts)
+    if (to != REFUND_FAILED || w->hopeless || r->status == REFUND_SUCCEEDED)
         return 0;
-    return ctx->now_ms +
-           refund_pause(conf->refund_ask_after.ms, conf->payment_ask_max.ms, r->attempt - 1);
+    return next_attempt(ctx, r);
 }
 
 static void
@@ -289,7 +302,7 @@ refunds_apply(struct ctx *ctx, struct refund *r, const struct refund_heard *w)
                         ARG_TEXT(w->conversation));
     int64_t next = look_at(ctx, r, w, to);
     bool came_back = from == REFUND_SUCCEEDED;
-    log_move(r, w, to, came_back ? 1 : next);
+    log_move(r, w, to, came_back ? next_attempt(ctx, r) : next);
     enum err e =
         pg_run(ctx, REFUNDS_SET_STATUS, ARG_ID(r->id), ARG_TEXT(refund_status_name(from)),
                ARG_TEXT(refund_status_name(to)), ARG_TEXT(w->ref), ARG_TEXT(w->conversation),
@@ -298,7 +311,7 @@ refunds_apply(struct ctx *ctx, struct refund *r, const struct refund_heard *w)
     if (e == OK && to == REFUND_SUCCEEDED)
         e = has_gone(ctx, r);
     if (e == OK && came_back)
-        e = has_come_back(ctx, r);
+        e = has_come_back(ctx, r, w->failure);
     return e;
 }
 
@@ -341,7 +354,9 @@ refunds_hear_stripe(struct ctx *ctx, const struct stripe_refund *s)
                 : s->status == REFUND_WORD_FAILED  ? REFUND_REFUSED
                                                    : REFUND_TAKEN,
         .ref = s->id,
-        .failure = s->status == REFUND_WORD_FAILED ? s->failure : NULL,
+        .failure = s->status != REFUND_WORD_FAILED ? NULL
+                   : s->failure != NULL            ? s->failure
+                                                   : "unknown",
     };
     return refunds_apply(ctx, &r, &w);
 }

@@ -19,6 +19,10 @@ struct refund_wish {
     struct uuid store, by; /* who gives it back; nil: the platform, the machine */
     const char *note;
     bool in_review; /* of money in suspense, which has paid nothing */
+    /* It takes the place of one that went and came back: so many attempts have failed already. 0: new. */
+    int64_t failed;
+    const char *failure;
+    int64_t next_ms; /* then: when to try again; 0: when a person says so */
 };
 
 /* Under the locks of order and payment: a row, its entries in the ledger, and the event that sends
