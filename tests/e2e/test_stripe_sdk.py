@@ -1,4 +1,4 @@
-# settings: STRIPE_WEBHOOK_SECRETS=whsec_stripe_sdk_new,whsec_stripe_sdk_old
+# settings: STRIPE_WEBHOOK_SECRETS=whsec_of_the_sdk_tests_new,whsec_of_the_sdk_tests_old
 """Stripe's official SDK as the judge of both sides: it drives soko-sim (tests/sdk/stripe_sdk.mjs), and
 signs what the shop's verifier has to accept or refuse.
 
@@ -22,7 +22,7 @@ here = os.path.dirname(os.path.realpath(__file__))
 sdk = os.path.join(here, '..', 'sdk')
 simulator = os.path.join(here, '..', 'sim', 'soko-sim')
 folder = os.environ['SOKO_SDK']
-NEW, OLD = 'whsec_stripe_sdk_new', 'whsec_stripe_sdk_old'
+NEW, OLD = 'whsec_of_the_sdk_tests_new', 'whsec_of_the_sdk_tests_old'
 
 
 def install():
@@ -170,7 +170,7 @@ def test_the_shop_refuses_a_time_stamp_from_the_future():
 
 @suite.test
 def test_the_shop_refuses_a_wrong_secret():
-    refuses('whsec_stripe_sdk_another')
+    refuses('whsec_of_the_sdk_tests_another')
     refuses(NEW[:-1])
     refuses(NEW.removeprefix('whsec_'))
     refuses(f'{NEW},{OLD}')
