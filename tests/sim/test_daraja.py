@@ -288,6 +288,7 @@ def test_one_prompt_a_subscriber():
 @test
 def test_same_amount_within_two_minutes():
     paid()
+    callback()
     sim.rule('daraja', 'push', same_ms=120000)
     demand(push(), 200)
     equal(callback(1)['ResultCode'], 17)

@@ -65,6 +65,7 @@ class Daraja:
     def reset(self):
         self.tokens = {}      # token -> end
         self.prompts = {}     # CheckoutRequestID -> dict
+        self.waiting = {}     # phone -> its prompt: one a subscriber
         self.autos = []
         self.asked = {}       # (rule, CheckoutRequestID) -> pending answers given
         self.money.reset()
@@ -166,10 +167,11 @@ class Daraja:
         what = words.plain(body, 'TransactionDesc', 13, 'Remarks')
         now = self.world.now()
         same_ms = do.get('same_ms', 0)
-        if any(p['phone'] == number and p['status'] == 'waiting' for p in self.prompts.values()):
+        if number in self.waiting:
             raise Refused(500, '500.001.1001', words.MESSAGES['500.001.1001'])
-        same = any(p['phone'] == number and p['amount'] == amount and now - p['at'] < same_ms / 1000
-                   for p in self.prompts.values())
+        same = same_ms > 0 and any(
+            p['phone'] == number and p['amount'] == amount and now - p['at'] < same_ms / 1000
+            for p in self.prompts.values())
         random = self.world.random
         checkout = None
         while checkout is None or checkout in self.prompts:
@@ -179,7 +181,7 @@ class Daraja:
                   'shortcode': to, 'status': 'waiting', 'result_code': None, 'receipt': None,
                   'at': now, 'until': time.time() + do.get('prompt_ms', PROMPT_MS) / 1000,
                   'path': path}
-        self.prompts[checkout] = prompt
+        self.prompts[checkout] = self.waiting[number] = prompt
         call.name(checkout)
         goods = kind == 'CustomerBuyGoodsOnline'
         if to not in (self.shortcode, self.till):
@@ -246,6 +248,8 @@ class Daraja:
         do = rule.do if rule else {}
         code = str(do.get('result_code', code))
         prompt['status'], prompt['result_code'] = 'done', code
+        if self.waiting.get(prompt['phone']) is prompt:
+            del self.waiting[prompt['phone']]
         if code == '0':
             prompt['receipt'] = self.money.received(prompt['phone'], prompt['amount'], prompt['reference'])
         body = self._callback(dict(prompt), do)
@@ -278,8 +282,8 @@ class Daraja:
     def _sweep(self):
         while not self.world.ending.wait(0.02):
             with self.world.lock:
-                for prompt in list(self.prompts.values()):
-                    if prompt['status'] == 'waiting' and prompt['until'] <= time.time():
+                for prompt in list(self.waiting.values()):
+                    if prompt['until'] <= time.time():
                         self._end(prompt, '1037')
 
     # --- control
