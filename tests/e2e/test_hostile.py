@@ -234,6 +234,11 @@ def test_a_malformed_id_is_400_and_names_the_field():
                     'g' + some[1:], some.replace('-', '_'), '%20', some + '%20', '..%2f..', "1'--",
                     '*', 'a' * 3000, '%F0%9F%9B%92', '%00', some + '%00', '%ff', some + ';', '-1'):
             a = send(row['method'], filled(row['path'], bad), body, People.token(row['who']))
+            if name == 'token':  # whoever guesses learns nothing, not even that he had the shape wrong
+                if '..' not in bad:  # nginx resolves those, and a NUL
+                    enveloped(a, f'{row["method"]} {row["path"]} {bad[:40]}',
+                              (400,) if '%00' in bad else (404,))
+                continue
             refused(a, f'{row["method"]} {row["path"]} {bad[:40]}')
             # nginx itself refuses a NUL, and knows no fields.
             check('%00' in bad or a.fields == [name], f'{bad[:40]}: {a!r}')
@@ -259,6 +264,22 @@ def test_an_unknown_id_is_404():
                 refused(a, f'{row["method"]} {row["path"]} {id_}', 404, 'NOT_FOUND')
                 seen += 1
     check(seen >= 4 * 8, f'only {seen} requests')
+
+
+@hostile
+def test_a_guessed_token_is_404_whatever_is_sent():
+    seen = 0
+    for row in TABLE:
+        if ':token' not in row['path']:
+            continue
+        for token in ('0' * 64, 'f' * 64, secrets.token_hex(32), secrets.token_hex(32).upper(),
+                      secrets.token_hex(31), secrets.token_hex(33), secrets.token_hex(32) + '%20'):
+            for raw in (None, b'', b'{}', b'\x00\xff', b'id=ATXid_1&status=Success',
+                        b'{"Body":{"stkCallback":{}}}', b'{"Result":{}}'):
+                a = send(row['method'], filled(row['path'], token), raw)
+                refused(a, f'{row["path"]} {token} {raw!r}', 404, 'NOT_FOUND')
+                seen += 1
+    check(seen >= 7, f'only {seen} requests')
 
 
 @hostile
