@@ -1,25 +1,28 @@
 /*
  * shop/ledger: double entry, append-only (DESIGN, section 4).
  *
- * A fact is booked once: a transaction is unique by its kind and subject (and store), so whoever books
- * it twice books it once. Entries sum to zero; the database refuses, at COMMIT, what does not, and
- * refuses every change of what is booked.
+ * A fact is booked once: a transaction is unique by its kind and subject (and store), so whoever
+ * books it twice books it once. Entries sum to zero; the database refuses, at COMMIT, what does
+ * not, and refuses every change of what is booked.
  *
- * A positive amount is a debit, a negative one a credit. Balances read so: provider_cash is what the
- * provider holds for us, -buyer_funds what buyers paid and nobody has earned yet, -store_payable what
- * we owe a store (positive: it owes us commission on cash sales), -commission what we earned,
- * -refunds_payable what is on its way back, -suspense what came and fits nothing, rounding what whole
- * shillings made or lost.
+ * A positive amount is a debit, a negative one a credit. Balances read so: provider_cash is what
+ * the provider holds for us, -buyer_funds what buyers paid and nobody has earned yet,
+ * -store_payable what we owe a store (positive: it owes us commission on cash sales), -commission
+ * what we earned, -refunds_payable what is on its way back, -suspense what came and fits nothing,
+ * rounding what whole shillings made or lost.
  *
- *     payment_settled      provider_cash +received   buyer_funds -amount       rounding the difference
- *     payment_parked       provider_cash +received   suspense -received
- *     review_accepted      suspense +received        buyer_funds -amount       rounding the difference
- *     refund_requested     buyer_funds +amount       refunds_payable -amount   (of money in review: suspense)
- *     refund_paid          refunds_payable +amount   provider_cash -sent       rounding the difference
- *     refund_reversed      the reverse of both: it came back after all, and another takes its place
- *     part_completed       buyer_funds +kept         store_payable -(kept-fee) commission -fee
- *     cash_part_completed  store_payable +fee        commission -fee
- *     part_refunded        store_payable +(back-fee) commission +fee           buyer_funds -back
+ *     payment_settled      provider_cash +received    buyer_funds -amount         rounding rest
+ *     payment_parked       provider_cash +received    suspense -received
+ *     review_accepted      suspense +received         buyer_funds -amount         rounding rest
+ *     refund_requested     buyer_funds +amount        refunds_payable -amount
+ *     refund_paid          refunds_payable +amount    provider_cash -sent         rounding rest
+ *     refund_reversed      provider_cash +sent        buyer_funds -amount         rounding rest
+ *     part_completed       buyer_funds +kept          store_payable -(kept-fee)   commission -fee
+ *     cash_part_completed  store_payable +fee         commission -fee
+ *     part_refunded        store_payable +(back-fee)  commission +fee             buyer_funds -back
+ *
+ * The rest is what whole shillings differ by. A refund of money in review moves suspense instead of
+ * buyer_funds. One that was reversed went, and came back after all: another takes its place.
  */
 #ifndef SOKO_SHOP_LEDGER_H
 #define SOKO_SHOP_LEDGER_H
@@ -71,8 +74,9 @@ struct ledger_booking {
     size_t count;
 };
 
-/* Books it, in the caller's transaction. Nothing, if no entry moves anything. OK also if it was booked before: then nothing changes. Aborts if
- * the entries do not sum to zero, which is our own mistake. */
+/* Books it, in the caller's transaction. Nothing, if no entry moves anything. OK also if it was
+ * booked before: then nothing changes. Aborts if the entries do not sum to zero, which is our own
+ * mistake. */
 enum err ledger_book(struct ctx *ctx, const struct ledger_booking *b);
 
 /* For sokoctl, outside of a transaction: it reads one snapshot of its own. Holds the whole ledger

@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION money_scale(currency text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE
-        WHEN currency IN ('BIF', 'JPY', 'KRW', 'RWF', 'XAF', 'XOF') THEN 0
+        WHEN currency IN ('BIF', 'ISK', 'JPY', 'KRW', 'RWF', 'XAF', 'XOF') THEN 0
         WHEN currency IN ('BHD', 'KWD', 'TND') THEN 3
         ELSE 2
     END;

@@ -67,8 +67,8 @@ void products_count_rating(struct ctx *ctx, struct uuid product, int64_t ratings
  * of its products, some at a time. */
 enum err products_reindex(struct ctx *ctx, const struct delivery *d);
 
-/* The same for whoever can do without: *taken says whether all of it was there. The transaction goes
- * on either way. */
+/* The same for whoever can do without: *taken says whether all of it was there. The transaction
+ * goes on either way. */
 enum err products_try_stock(struct ctx *ctx, const struct uuid *products, const int64_t *quantities,
                             size_t count, bool *taken);
 
