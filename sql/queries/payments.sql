@@ -3,8 +3,11 @@
 -- name: PAYMENTS_ADD
 INSERT INTO payments (id, order_id, provider, status, amount, currency, asked, phone, token_hash, called_at, ask_at)
 SELECT $1, $2, $3, 'initiating', $4, $5, $6, $7, $8, now(), now() + $9::bigint * interval '1 ms'
-WHERE NOT EXISTS (SELECT FROM payments WHERE order_id = $2
-                  AND status NOT IN ('failed', 'cancelled', 'abandoned'))
+WHERE NOT EXISTS (SELECT FROM payments p WHERE p.order_id = $2
+                  AND p.status NOT IN ('failed', 'cancelled', 'abandoned')
+                  -- Money that a person has sent back from review has paid nothing.
+                  AND NOT (p.status = 'refunded' AND EXISTS
+                      (SELECT FROM refunds r WHERE r.payment_id = p.id AND r.reason = 'review')))
 ON CONFLICT DO NOTHING
 
 -- Money of which nobody had asked for a second lot: a payment of its own, like the one that it came with.
