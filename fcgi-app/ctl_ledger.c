@@ -47,6 +47,32 @@ static const struct field store_row_fields[] = {
 };
 static const struct input store_row = INPUT(store_row, "StatementStore", NULL);
 
+static bool
+read_word(char **at, char out[WORD_SIZE])
+{
+    size_t len = strcspn(*at, " \t\r");
+
+    if (len == 0 || len >= WORD_SIZE)
+        return false;
+    memcpy(out, *at, len);
+    out[len] = '\0';
+    *at += len + strspn(*at + len, " \t\r");
+    return true;
+}
+
+static bool
+read_book(char *line, struct book *out)
+{
+    char number[WORD_SIZE], *end;
+
+    if (!read_word(&line, out->provider) || !read_word(&line, out->currency) ||
+        !read_word(&line, number) || *line != '\0')
+        return false;
+    errno = 0;
+    out->amount = strtoll(number, &end, 10);
+    return errno == 0 && *end == '\0';
+}
+
 /* "stripe KES 12345" lines; blank ones and those that begin with # say nothing. */
 static bool
 read_books(struct arena *a, const char *path, struct book **books, size_t *count)
@@ -64,13 +90,10 @@ read_books(struct arena *a, const char *path, struct book **books, size_t *count
     for (char *line = strtok_r(data, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
         struct book *b = &(*books)[n];
-        int end = 0;
 
         if (line[strspn(line, " \t\r")] == '\0' || line[0] == '#')
             continue;
-        if (sscanf(line, "%31s %31s %" SCNd64 " %n", b->provider, b->currency, &b->amount, &end) !=
-                3 ||
-            line[end] != '\0') {
+        if (!read_book(line, b)) {
             fprintf(stderr, "sokoctl: %s: not \"PROVIDER CURRENCY MINOR_UNITS\": %s\n", path, line);
             return false;
         }
