@@ -11,6 +11,7 @@ REVOKE UPDATE (state, payment_id, outcome) ON provider_events FROM soko_app;
 DELETE FROM provider_events WHERE payment_id IS NULL OR outcome IS NULL
     OR payment_id IN (SELECT id FROM payments WHERE order_id IS NULL);
 ALTER TABLE provider_events
+    ADD CONSTRAINT provider_events_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments,
     ALTER COLUMN payment_id SET NOT NULL, ALTER COLUMN outcome SET NOT NULL,
     DROP COLUMN id, DROP COLUMN kind, DROP COLUMN body, DROP COLUMN subject, DROP COLUMN state;
 DELETE FROM payments WHERE order_id IS NULL;

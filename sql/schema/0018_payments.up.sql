@@ -32,7 +32,9 @@ CREATE INDEX payments_by_receipt ON payments (receipt) WHERE receipt IS NOT NULL
 
 -- The inbox: each word of a provider as it came, kept before anything follows from it. A word about
 -- something that we do not know (yet) waits.
+-- Without a foreign key: it would lock the payment before the order, against the sequence of locks.
 ALTER TABLE provider_events
+    DROP CONSTRAINT provider_events_payment_id_fkey,
     ALTER COLUMN payment_id DROP NOT NULL,
     ALTER COLUMN outcome DROP NOT NULL,
     ADD COLUMN id    uuid NOT NULL DEFAULT gen_random_uuid() CONSTRAINT provider_events_id_key UNIQUE,

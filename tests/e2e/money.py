@@ -120,7 +120,7 @@ class Buyer:
     def ask_stripe(self, order, card='pm_card_visa', meddle=None):
         """`meddle` does something with the intent before the buyer confirms it."""
         a = self.call('POST', '/payments/stripe', {'order_id': order['id']})
-        if a.status in RETRY or a.status == 400:
+        if a.status in RETRY or a.status in (400, 402):
             return False
         paid = demand(a, 201).data
         if paid['status'] in OPEN and paid.get('client_secret'):
