@@ -150,7 +150,7 @@ def known_token(o):
 
 
 @suite.test
-def test_hole_8_forged_callbacks_change_nothing():
+def test_hole_08_forged_callbacks_change_nothing():
     who, o = new_order()
     p = demand(push(who, o), 202).data
     body = a_callback(p['checkout_request_id'])
@@ -172,7 +172,7 @@ def test_hole_8_forged_callbacks_change_nothing():
 
 
 @suite.test
-def test_hole_8_from_an_unlisted_address_it_waits_for_the_query():
+def test_hole_08_from_an_unlisted_address_it_waits_for_the_query():
     who, o = new_order()
     rule('daraja', 'callback', o['order_number'], None, **{'from': '203.0.113.9'})
     demand(push(who, o), 202)
@@ -182,7 +182,7 @@ def test_hole_8_from_an_unlisted_address_it_waits_for_the_query():
 
 
 @suite.test
-def test_holes_10_and_14_a_thousand_replays_have_one_effect():
+def test_hole_10_and_14_a_thousand_replays_have_one_effect():
     """Through two lives of the pool: what is known is in the database, not in a process."""
     who, o = new_order()
     rule('daraja', 'callback', o['order_number'], None, copies=1000, parallel=True)

@@ -131,7 +131,7 @@ def test_nobody_elses():
 
 
 @suite.test
-def test_hole_7_the_order_says_what_is_due():
+def test_hole_07_the_order_says_what_is_due():
     """Amount, currency and owner are the order's; what the client says must agree."""
     o = order()
     for body, field in (({'amount': '1'}, 'amount'), ({'amount': '300.01'}, 'amount'),
@@ -191,7 +191,7 @@ def test_hole_13_who_speaks_must_sign():
 
 
 @suite.test
-def test_holes_10_and_12_a_thousand_replays_have_one_effect():
+def test_hole_10_and_12_a_thousand_replays_have_one_effect():
     o = order()
     p = begin(o)
     left = shop.call('GET', f'/products/{goods["id"]}', token=seller['access_token']).data['stock']
