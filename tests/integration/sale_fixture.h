@@ -21,7 +21,10 @@ enum {
     T_REFUND_NTH,
     T_EVENTS,
     T_STOCK,
-    T_HEARD
+    T_HEARD,
+    T_RECEIPT,
+    T_PAYMENTS,
+    T_BOOKED
 };
 
 static const struct pg_stmt more[] = {
@@ -50,6 +53,10 @@ static const struct pg_stmt more[] = {
      false},
     {"T_STOCK", "SELECT available AS n FROM product_stock WHERE product_id = $1", 1, false},
     {"T_HEARD", "SELECT count(*) AS n FROM provider_events WHERE payment_id = $1", 1, false},
+    {"T_RECEIPT", "SELECT receipt AS s FROM payments WHERE id = $1", 1, false},
+    {"T_PAYMENTS", "SELECT count(*) AS n FROM payments WHERE order_id = $1", 1, false},
+    {"T_BOOKED", "SELECT count(*) AS n FROM ledger_transactions WHERE subject = $1 AND kind = $2", 2,
+     false},
 };
 
 #define PARTS_MAX 2

@@ -291,6 +291,96 @@ START_TEST(part_by_part)
 }
 END_TEST
 
+/* --- receipts, and what nobody knows -------------------------------------------------------------
+ */
+
+static const char *
+new_receipt(void)
+{
+    char receipt[11];
+
+    random_base32(receipt, sizeof(receipt) - 1);
+    return arena_strdup(ctx->arena, receipt);
+}
+
+/* A word with a receipt; an amount of 0 is not said. */
+static void
+paid_by(struct uuid payment, const char *receipt, int64_t amount, int event)
+{
+    struct verdict v = verdict(payment, event_of(payment, event), OUTCOME_PAID, amount);
+
+    v.receipt = receipt;
+    ck_assert_int_eq(tx_run(ctx, settle_work, &v), OK);
+}
+
+START_TEST(receipt_is_added_later)
+{
+    const char *label = "added", *receipt = new_receipt();
+    struct sale s = sell(500, 200, NOT_DUE);
+
+    paid_by(s.payment, NULL, 0, 1); /* a query: neither receipt nor amount */
+    see_order(label, &s, "paid", "paid");
+    paid_by(s.payment, receipt, s.total, 2);
+    paid_by(s.payment, receipt, s.total, 3);
+    SEE_TEXT(T_RECEIPT, s.payment, receipt);
+    SEE_NUMBER(1, T_PAYMENTS, ARG_ID(s.order));
+    SEE_NUMBER(1, T_BOOKED, ARG_ID(s.payment), ARG_TEXT("payment_settled"));
+    see_refunds(label, &s, 0, 0);
+}
+END_TEST
+
+START_TEST(second_receipt_is_a_second_payment)
+{
+    const char *label = "second", *first = new_receipt(), *second = new_receipt();
+    struct sale s = sell(500, 200, NOT_DUE);
+
+    paid_by(s.payment, first, s.total, 1);
+    for (int i = 2; i < 5; i++)
+        paid_by(s.payment, second, s.total, i);
+    SEE_TEXT(T_RECEIPT, s.payment, first);
+    SEE_NUMBER(2, T_PAYMENTS, ARG_ID(s.order));
+    see_order(label, &s, "paid", "paid");
+    see_refunds(label, &s, 1, s.total);
+    pay_refunds(&s);
+    see_order(label, &s, "paid", "paid");
+}
+END_TEST
+
+START_TEST(same_receipt_is_the_same_money)
+{
+    const char *label = "same", *receipt = new_receipt();
+    struct sale s = sell(500, 200, NOT_DUE);
+    struct verdict failed = verdict(s.payment, event_of(s.payment, 1), OUTCOME_FAILED, 0);
+
+    ck_assert_int_eq(tx_run(ctx, settle_work, &failed), OK);
+    struct uuid other = add_attempt(&s);
+    paid_by(other, receipt, s.total, 1);
+    paid_by(s.payment, receipt, s.total, 2);
+    SEE_TEXT(T_PAYMENT, s.payment, "failed");
+    SEE_TEXT(T_PAYMENT, other, "succeeded");
+    SEE_NUMBER(2, T_PAYMENTS, ARG_ID(s.order));
+    see_refunds(label, &s, 0, 0);
+}
+END_TEST
+
+/* Set aside because nobody knew; then the provider speaks after all. */
+START_TEST(given_up_and_yet_paid)
+{
+    const char *label = _i == 0 ? "what was due" : "something else";
+    struct sale s = sell(500, 200, NOT_DUE);
+    struct verdict v = verdict(s.payment, event_of(s.payment, 1), OUTCOME_GIVEN_UP, 0);
+
+    ck_assert_int_eq(tx_run(ctx, settle_work, &v), OK);
+    SEE_TEXT(T_PAYMENT, s.payment, "needs_review");
+    SEE_NUMBER(0, T_BOOKED, ARG_ID(s.payment), ARG_TEXT("payment_parked"));
+    paid_by(s.payment, new_receipt(), s.total - _i, 2);
+    SEE_TEXT(T_PAYMENT, s.payment, _i == 0 ? "succeeded" : "needs_review");
+    see_order(label, &s, _i == 0 ? "paid" : "pending", _i == 0 ? "paid" : "unpaid");
+    SEE_NUMBER(1 - _i, T_BOOKED, ARG_ID(s.payment), ARG_TEXT("payment_settled"));
+    see_refunds(label, &s, 0, 0);
+}
+END_TEST
+
 /* --- at once ---------------------------------------------------------------------------------- */
 
 /* Each runner is a process with a connection of its own; they are let go together. */
@@ -420,6 +510,10 @@ main(void)
     tcase_add_test(t, cancelled_after_it_was_paid);
     tcase_add_test(t, part_cancelled_while_payment_is_under_way);
     tcase_add_loop_test(t, part_by_part, 0, 2);
+    tcase_add_test(t, receipt_is_added_later);
+    tcase_add_test(t, second_receipt_is_a_second_payment);
+    tcase_add_test(t, same_receipt_is_the_same_money);
+    tcase_add_loop_test(t, given_up_and_yet_paid, 0, 2);
     tcase_add_loop_test(t, eight_at_once, 0, 2);
     tcase_add_test(t, eight_refunds_at_once);
     tcase_add_loop_test(t, cancelling_meets_the_payment, 0, 2);

@@ -5,17 +5,15 @@
  * happens once (design, section 7). An attempt is a row before anybody is called; no provider is
  * called inside a transaction.
  *
- * The fault points of money (base/fault.h) are passed on behalf of the order, everywhere, refunds too:
- * a test knows the order before anybody knows the payment.
+ * The fault points of money (base/fault.h) are passed on behalf of the order, everywhere, refunds
+ * too: a test knows the order before anybody knows the payment.
  *
  *     rules.c       how a payment may move                  pure
  *     settle.c      a provider's word and what follows      payments_settle()
  *     excess.c      what must go back                       payments_refund_excess()
- *     attempts.c    opening an attempt; what is due         shared by stripe.c, mpesa.c, simulated.c
- *     stripe.c      POST /payments/stripe
- *     mpesa.c       POST /payments/mpesa
- *     token.c       Daraja's token, one for all workers
- *     view.c        GET /payments/:id, /payments/order/:order_id
+ *     attempts.c    opening an attempt; what is due         shared by stripe.c, mpesa.c,
+ * simulated.c stripe.c      POST /payments/stripe mpesa.c       POST /payments/mpesa token.c
+ * Daraja's token, one for all workers view.c        GET /payments/:id, /payments/order/:order_id
  *     inbox.c       POST /webhooks/stripe, /webhooks/stk/:token; words that wait
  *     c2b.c         POST /webhooks/c2b/:token/...           money sent by hand
  *     asking.c      soko-jobs asks what became of payments; expiry
@@ -38,44 +36,46 @@
 
 #include <stdint.h>
 
-extern const struct endpoint payments_stripe;          /* stripe.c */
-extern const struct endpoint payments_mpesa;           /* mpesa.c */
-extern const struct endpoint payments_show;            /* view.c */
-extern const struct endpoint payments_of_order;        /* view.c */
-extern const struct endpoint payments_stripe_event;    /* inbox.c */
-extern const struct endpoint payments_stk_callback;    /* inbox.c */
-extern const struct endpoint payments_c2b_validation;  /* c2b.c */
+extern const struct endpoint payments_stripe;           /* stripe.c */
+extern const struct endpoint payments_mpesa;            /* mpesa.c */
+extern const struct endpoint payments_show;             /* view.c */
+extern const struct endpoint payments_of_order;         /* view.c */
+extern const struct endpoint payments_stripe_event;     /* inbox.c */
+extern const struct endpoint payments_stk_callback;     /* inbox.c */
+extern const struct endpoint payments_c2b_validation;   /* c2b.c */
 extern const struct endpoint payments_c2b_confirmation; /* c2b.c */
-extern const struct endpoint payments_result;          /* results.c */
-extern const struct endpoint payments_timeout;         /* results.c */
-extern const struct endpoint refunds_create;           /* returns.c */
-extern const struct endpoint refunds_list;             /* returns.c */
-extern const struct endpoint payments_admin_list;      /* admin.c */
-extern const struct endpoint payments_resolve;         /* admin.c */
-extern const struct endpoint refunds_retry;            /* admin.c */
+extern const struct endpoint payments_result;           /* results.c */
+extern const struct endpoint payments_timeout;          /* results.c */
+extern const struct endpoint refunds_create;            /* returns.c */
+extern const struct endpoint refunds_list;              /* returns.c */
+extern const struct endpoint payments_admin_list;       /* admin.c */
+extern const struct endpoint payments_resolve;          /* admin.c */
+extern const struct endpoint refunds_retry;             /* admin.c */
 
 /* What a provider says of one attempt. */
 struct verdict {
     struct uuid payment;
     const char *provider; /* "stripe", "mpesa", "simulated" */
-    const char *event_id; /* unique for the provider: the same word heard twice has one effect. NULL:
-                             the inbox has stored it in this transaction, so it is new */
+    const char *event_id; /* unique for the provider: the same word heard twice has one effect.
+                             NULL: the inbox has stored it in this transaction, so it is new */
     enum outcome outcome;
-    int64_t amount; /* what was paid, in minor units; compared with what was asked for before anything
-                       is marked. 0: the provider did not say (STK query): what was asked for */
+    int64_t
+        amount; /* what was paid, in minor units; compared with what was asked for before anything
+                   is marked. 0: the provider did not say (STK query): what was asked for */
     const char *currency;
     const char *receipt; /* or NULL; a later word may only add it */
     const char *failure; /* OUTCOME_FAILED: the provider's code; else NULL */
 };
 
-/* Applies a verdict: payment, order, ledger, messages and what follows in one transaction, which the
- * caller owns. OK also when it was heard before or changes nothing. Money that does not match is parked
- * as needs_review, and booked as suspense. Money for an order that expired revives it if stock allows;
- * for an order that a person cancelled, or that is paid already, it goes back. A second receipt for a
- * payment that has succeeded is a second payment, and goes back. */
+/* Applies a verdict: payment, order, ledger, messages and what follows in one transaction, which
+ * the caller owns. OK also when it was heard before or changes nothing. Money that does not match
+ * is parked as needs_review, and booked as suspense. Money for an order that expired revives it if
+ * stock allows; for an order that a person cancelled, or that is paid already, it goes back. A
+ * second receipt for a payment that has succeeded is a second payment, and goes back. */
 enum err payments_settle(struct ctx *ctx, const struct verdict *v);
 
-/* Money has come for a locked order, and is booked: it pays the order, and what is too much goes back. */
+/* Money has come for a locked order, and is booked: it pays the order, and what is too much goes
+ * back. */
 enum err payments_money_came(struct ctx *ctx, struct order *o);
 
 /* Under the order's lock: asks for a refund of what was paid above what its live parts cost. State,
@@ -84,7 +84,8 @@ enum err payments_money_came(struct ctx *ctx, struct order *o);
 enum err payments_refund_excess(struct ctx *ctx, const struct order *o, const char *reason,
                                 struct uuid store, struct uuid by, const char *note);
 
-/* What is left to pay of a locked order: a seller may have cancelled his part before the buyer paid. */
+/* What is left to pay of a locked order: a seller may have cancelled his part before the buyer
+ * paid. */
 int64_t payments_due(const struct order *o);
 
 /* Daraja's token from provider_tokens, fetched anew by one process at a time (token.c). */
@@ -112,26 +113,27 @@ enum err refunds_start(struct ctx *ctx, const struct delivery *d, void **step);
 enum err refunds_call(struct ctx *ctx, void *step);
 enum err refunds_finish(struct ctx *ctx, void *step);
 
-/* What Stripe says of a refund, by a webhook that is authentic and was not heard before, in the caller's
- * transaction. OK also if it is nobody's, or changes nothing. */
+/* What Stripe says of a refund, by a webhook that is authentic and was not heard before, in the
+ * caller's transaction. OK also if it is nobody's, or changes nothing. */
 struct stripe_refund;
 enum err refunds_hear_stripe(struct ctx *ctx, const struct stripe_refund *r);
 
-/* c2b.heard: money that somebody not listed says was sent by hand. Daraja is asked, in three steps. */
+/* c2b.heard: money that somebody not listed says was sent by hand. Daraja is asked, in three steps.
+ */
 enum err payments_c2b_start(struct ctx *ctx, const struct delivery *d, void **step);
 enum err payments_c2b_call(struct ctx *ctx, void *step);
 enum err payments_c2b_finish(struct ctx *ctx, void *step);
 
 /* The clock of the payments lane. Claims what is due, so that no other process asks too, for
- * conf->jobs_lease; then, for each, asks the provider outside of a transaction and applies his word in
- * one of its own. Failures are logged and asked again later. */
+ * conf->jobs_lease; then, for each, asks the provider outside of a transaction and applies his word
+ * in one of its own. Failures are logged and asked again later. */
 enum err payments_claim_due(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count);
 void payments_ask_about(struct ctx *ctx, struct uuid payment);
 enum err refunds_claim_due(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count);
 void refunds_ask_about(struct ctx *ctx, struct uuid refund);
 
-/* In a transaction: an order that was not paid in time. Closes an open attempt (the provider is asked
- * first), or, if none is open, lets it expire. */
+/* In a transaction: an order that was not paid in time. Closes an open attempt (the provider is
+ * asked first), or, if none is open, lets it expire. */
 enum err payments_expire(struct ctx *ctx, struct uuid order);
 
 #endif

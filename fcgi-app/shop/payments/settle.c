@@ -23,7 +23,6 @@
 
 #include <string.h>
 
-
 struct order_of_row {
     struct uuid order_id;
 };
