@@ -14,9 +14,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Takes the key. */
+/* Signed by the key itself. */
 static inline X509 *
-certificate_of(EVP_PKEY *key)
+certificate_of(EVP_PKEY *pair)
 {
     X509 *x = X509_new();
     X509_NAME *name = X509_get_subject_name(x);
@@ -24,21 +24,21 @@ certificate_of(EVP_PKEY *key)
     ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
     X509_gmtime_adj(X509_getm_notBefore(x), -3600);
     X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-    X509_set_pubkey(x, key);
+    X509_set_pubkey(x, pair);
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1,
                                0);
     X509_set_issuer_name(x, name);
-    ck_assert_int_gt(X509_sign(x, key, EVP_sha256()), 0);
+    ck_assert_int_gt(X509_sign(x, pair, EVP_sha256()), 0);
     return x;
 }
 
-/* A certificate for `key` in a file whose name is written to `path`. */
+/* A certificate for `pair` in a file whose name is written to `path`. */
 static inline void
-certificate_write(EVP_PKEY *key, char path[32])
+certificate_write(EVP_PKEY *pair, char path[32])
 {
-    X509 *x = certificate_of(key);
+    X509 *x = certificate_of(pair);
 
-    strcpy(path, "/tmp/soko-test-XXXXXX");
+    snprintf(path, 32, "/tmp/soko-test-XXXXXX");
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     FILE *f = fdopen(fd, "w");
@@ -47,22 +47,22 @@ certificate_write(EVP_PKEY *key, char path[32])
     X509_free(x);
 }
 
-/* What was encrypted for `key`, from base64; its length, or -1. `out` is NUL-terminated. */
+/* What was encrypted for `pair`, from base64; its length, or -1. `out` is NUL-terminated. */
 static inline long
-certificate_decrypt(EVP_PKEY *key, const char *base64, char *out, size_t size)
+certificate_decrypt(EVP_PKEY *pair, const char *base64, char *out, size_t size)
 {
     unsigned char raw[1024], plain[1024];
     size_t chars = strlen(base64), len = sizeof plain;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+    EVP_PKEY_CTX *pkey = EVP_PKEY_CTX_new(pair, NULL);
 
     ck_assert_uint_lt(chars / 4 * 3, sizeof raw);
     int n = EVP_DecodeBlock(raw, (const unsigned char *)base64, (int)chars);
     for (size_t i = chars; n > 0 && i > 0 && base64[i - 1] == '='; i--)
         n--;
-    ck_assert_int_gt(EVP_PKEY_decrypt_init(ctx), 0);
-    ck_assert_int_gt(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING), 0);
-    bool good = n > 0 && EVP_PKEY_decrypt(ctx, plain, &len, raw, (size_t)n) > 0 && len < size;
-    EVP_PKEY_CTX_free(ctx);
+    ck_assert_int_gt(EVP_PKEY_decrypt_init(pkey), 0);
+    ck_assert_int_gt(EVP_PKEY_CTX_set_rsa_padding(pkey, RSA_PKCS1_PADDING), 0);
+    bool good = n > 0 && EVP_PKEY_decrypt(pkey, plain, &len, raw, (size_t)n) > 0 && len < size;
+    EVP_PKEY_CTX_free(pkey);
     if (!good)
         return -1;
     memcpy(out, plain, len);
@@ -74,15 +74,15 @@ certificate_decrypt(EVP_PKEY *key, const char *base64, char *out, size_t size)
 static inline SSL_CTX *
 certificate_server(void)
 {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *x = certificate_of(key);
-    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    EVP_PKEY *pair = EVP_EC_gen("P-256");
+    X509 *x = certificate_of(pair);
+    SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
 
-    ck_assert_int_eq(SSL_CTX_use_certificate(ctx, x), 1);
-    ck_assert_int_eq(SSL_CTX_use_PrivateKey(ctx, key), 1);
+    ck_assert_int_eq(SSL_CTX_use_certificate(tls, x), 1);
+    ck_assert_int_eq(SSL_CTX_use_PrivateKey(tls, pair), 1);
     X509_free(x);
-    EVP_PKEY_free(key);
-    return ctx;
+    EVP_PKEY_free(pair);
+    return tls;
 }
 
 #endif

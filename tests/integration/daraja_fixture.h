@@ -8,7 +8,6 @@
 #include "providers/daraja.h"
 
 #include "base/config.h"
-#include "certificate.h"
 #include "providers/daraja_call.h"
 #include "wire_server.h"
 
@@ -36,8 +35,6 @@
 static struct arena *a;
 static struct ctx ctx;
 static struct refusal why;
-static EVP_PKEY *key;
-static char certificate[32];
 
 /* ---- tokens ---- */
 
@@ -70,8 +67,6 @@ setup(void)
 {
     wire_start();
     a = arena_new();
-    key = EVP_RSA_gen(2048);
-    certificate_write(key, certificate);
     setenv("DATABASE_URL", "dbname=none", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
     setenv("PUBLIC_URL", "https://shop.example", 1);
@@ -82,8 +77,7 @@ setup(void)
     setenv("DARAJA_PASSKEY", PASSKEY, 1);
     setenv("DARAJA_INITIATOR", "testapi", 1);
     setenv("DARAJA_INITIATOR_PASSWORD", "Safaricom999!*!", 1);
-    setenv("PROVIDER_TIMEOUT", "2s", 1);
-    configure("DARAJA_CERTIFICATE", certificate);
+    configure("PROVIDER_TIMEOUT", "2s");
     ctx = (struct ctx){.arena = a, .trace_id = "", .now_ms = NOW};
     ctx.http = http_out_new("soko-test/1");
     ck_assert_ptr_nonnull(ctx.http);
@@ -93,8 +87,6 @@ setup(void)
 static inline void
 teardown(void)
 {
-    unlink(certificate);
-    EVP_PKEY_free(key);
     wire_stop();
     http_out_free(ctx.http);
     arena_free(a);

@@ -4,6 +4,26 @@
  */
 #include "daraja_fixture.h"
 
+#include "certificate.h"
+
+static EVP_PKEY *key; /* made once for all tests: it takes long */
+static char certificate[32];
+
+static void
+setup_money(void)
+{
+    setup();
+    certificate_write(key, certificate);
+    configure("DARAJA_CERTIFICATE", certificate);
+}
+
+static void
+teardown_money(void)
+{
+    unlink(certificate);
+    teardown();
+}
+
 /* Cuts the SecurityCredential out of a request, and says what it holds. */
 static const char *
 credential_of(int n)
@@ -195,7 +215,7 @@ main(void)
 {
     Suite *s = suite_create("daraja_money");
     TCase *t = tcase_create("daraja_money");
-    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_checked_fixture(t, setup_money, teardown_money);
     tcase_set_timeout(t, 30);
     tcase_add_test(t, a_reversal_is_sent_as_documented);
     tcase_add_test(t, a_payout_is_sent_as_documented);
@@ -206,5 +226,8 @@ main(void)
     tcase_add_test(t, without_a_proof_nothing_is_sent);
     tcase_add_test(t, nothing_secret_is_logged);
     suite_add_tcase(s, t);
-    return run_suite(s);
+    key = EVP_RSA_gen(2048);
+    int rc = run_suite(s);
+    EVP_PKEY_free(key);
+    return rc;
 }
