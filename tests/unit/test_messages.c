@@ -75,7 +75,7 @@ static const struct {
     {"a backtick", TEMPLATE_WELCOME, CHANNEL_SMS, "a`b", "has a character that is not of the GSM alphabet"},
     {"a tab", TEMPLATE_WELCOME, CHANNEL_SMS, "a\tb", "has a control character"},
     {"a carriage return", TEMPLATE_WELCOME, CHANNEL_EMAIL, "Subject: x\r\n\r\ny", "has a control character"},
-    {"a turned direction", TEMPLATE_WELCOME, CHANNEL_EMAIL, MAIL("\xE2\x80\xAE"), "has a control character"},
+    {"a turned direction", TEMPLATE_WELCOME, CHANNEL_EMAIL, MAIL("\xE2\x80\xAE"), "has a control character"}, /* NOLINT(misc-misleading-bidirectional) */
     {"not UTF-8", TEMPLATE_WELCOME, CHANNEL_SMS, "caf\xE8", "is not UTF-8"},
     {"an e-mail", TEMPLATE_WELCOME, CHANNEL_EMAIL, MAIL("caf\xC3\xAA, @name@\n"), NULL},
     {"no subject", TEMPLATE_WELCOME, CHANNEL_EMAIL, "Hello\n\nyou", "must begin with a line"},
@@ -125,7 +125,7 @@ static const struct {
     {"a format", "%s%n", "%s%n", "%s%n"},
     {"a header", "Ann\r\nBcc: x@example.com", "Ann Bcc: x@example.com", "Ann Bcc: x@example.com"},
     {"controls", "\x01" "A\x7Fn\xC2\x85n\t", "A n n", "A n n"},
-    {"a turned direction", "A\xE2\x80\xAE" "b\xE2\x81\xA9" "c\xE2\x80\xA8" "d\xEF\xBB\xBF", "A b c d", "A b c d"},
+    {"a turned direction", "A\xE2\x80\xAE" "b\xE2\x81\xA9" "c\xE2\x80\xA8" "d\xEF\xBB\xBF", "A b c d", "A b c d"}, /* NOLINT(misc-misleading-bidirectional) */
     {"blanks", "  Ann   W  ", "Ann W", "Ann W"},
     {"nothing but controls", "\x01\x02", "", ""},
     {"30", TEN TEN TEN, TEN TEN TEN, TEN TEN TEN},
