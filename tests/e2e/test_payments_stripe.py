@@ -1,7 +1,7 @@
 """Paying by card: what is asked for, what is believed of what Stripe says, and that it counts once.
 
 # settings: JOBS_LEASE=2s JOBS_BACKOFF=100ms JOBS_BACKOFF_MAX=500ms JOBS_POLL=20ms PAYMENT_ASK_AFTER=500ms
-# settings: PAYMENT_ASK_MAX=1s PROVIDER_TIMEOUT=1500ms PROVIDER_FAILURES=1000 WORKERS_WIRE=4
+# settings: PAYMENT_ASK_MAX=1s PROVIDER_TIMEOUT=3s PROVIDER_FAILURES=1000 WORKERS_WIRE=4
 """
 import hashlib
 import hmac
