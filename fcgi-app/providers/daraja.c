@@ -18,6 +18,7 @@
 
 #include "base/config.h"
 #include "base/json_get.h"
+#include "base/log.h"
 #include "base/money.h"
 #include "io/secret.h"
 #include "providers/daraja_call.h"
@@ -31,7 +32,7 @@
 #define REFERENCE_MOST 12
 #define DESCRIPTION_MOST 13
 #define DESCRIPTION_BEGIN "Order "
-#define PULL_PAGES_MOST 20
+#define PULL_PAGES_MOST 30
 #define ID_MOST 100
 
 /* The codes after which nothing more comes of a prompt. 1037 (no answer from the phone) and 1 are
@@ -232,6 +233,8 @@ daraja_query(struct ctx *ctx, const struct daraja_auth *auth, const char *checko
 struct pulled {
     struct daraja_receipt *rows;
     size_t count, room;
+    size_t seen;   /* rows of all pages, the unreadable ones too: where the next page begins */
+    bool anything; /* whether the last page had a row that was not there before */
 };
 
 static bool
@@ -258,28 +261,41 @@ keep(struct ctx *ctx, struct pulled *p, const struct daraja_receipt *row)
     p->rows[p->count++] = *row;
 }
 
-/* A list of transactions, or a list of such lists. One without a receipt or a sum is no receipt. */
+/* A row that cannot be read is no receipt. Who relies on its absence finds a line in the log. */
 static void
+read_row(struct ctx *ctx, struct json_object *o, struct pulled *p)
+{
+    const char *receipt = json_get_word(o, "transactionId");
+    const char *bill = json_get_word(o, "billreference");
+    const char *amount = json_get_word(o, "amount");
+    struct daraja_receipt one = {.receipt = receipt, .bill = bill == NULL ? "" : bill};
+    struct decimal d;
+
+    p->seen++;
+    if (receipt != NULL && is_known(p, receipt))
+        return;
+    p->anything = true;
+    if (receipt != NULL && receipt[0] != '\0' && strlen(receipt) <= ID_MOST && amount != NULL &&
+        decimal_parse(amount, strlen(amount), &d) && money_from_decimal(d, "KES", &one.amount) &&
+        one.amount > 0)
+        keep(ctx, p, &one);
+    else
+        log_event(LOG_WARN, EVENT("daraja.pull"), TEXT("error.message", "a row cannot be read"));
+}
+
+/* A list of transactions, or a list of such lists. False: neither. */
+static bool
 read_rows(struct ctx *ctx, struct json_object *list, struct pulled *p)
 {
+    if (list == NULL || json_get_own_word(list) != NULL)
+        return false;
     for (size_t i = 0; i < json_get_count(list); i++) {
         struct json_object *row = json_get_item(list, i);
 
-        for (size_t j = 0; j < json_get_count(row); j++) {
-            struct json_object *o = json_get_item(row, j);
-            const char *receipt = json_get_word(o, "transactionId");
-            const char *bill = json_get_word(o, "billreference");
-            const char *amount = json_get_word(o, "amount");
-            struct daraja_receipt one = {.receipt = receipt, .bill = bill == NULL ? "" : bill};
-            struct decimal d;
-
-            if (receipt != NULL && receipt[0] != '\0' && strlen(receipt) <= ID_MOST &&
-                !is_known(p, receipt) && amount != NULL &&
-                decimal_parse(amount, strlen(amount), &d) &&
-                money_from_decimal(d, "KES", &one.amount) && one.amount > 0)
-                keep(ctx, p, &one);
-        }
+        for (size_t j = 0; j < json_get_count(row); j++)
+            read_row(ctx, json_get_item(row, j), p);
     }
+    return true;
 }
 
 static enum heard
@@ -298,7 +314,7 @@ pull_page(struct ctx *ctx, const struct daraja_auth *auth, int64_t from_ms, int6
     text_member(&body, "StartDate", day);
     strftime(day, sizeof day, "%Y-%m-%d %H:%M:%S", &until);
     text_member(&body, "EndDate", day);
-    text_member(&body, "OffSetValue", arena_printf(ctx->arena, "%zu", p->count));
+    text_member(&body, "OffSetValue", arena_printf(ctx->arena, "%zu", p->seen));
     text_putc(&body, '}');
 
     enum heard heard =
@@ -309,35 +325,32 @@ pull_page(struct ctx *ctx, const struct daraja_auth *auth, int64_t from_ms, int6
     if (code == NULL)
         return HEARD_NOTHING;
     if (strcmp(code, "1000") == 0)
-        read_rows(ctx, json_get(answer.json, "Response"), p);
-    else if (strcmp(code, "1001") != 0)
-        return HEARD_REFUSED;
-    return HEARD_DONE;
+        return read_rows(ctx, json_get(answer.json, "Response"), p) ? HEARD_DONE : HEARD_NOTHING;
+    return strcmp(code, "1001") == 0 ? HEARD_DONE : HEARD_REFUSED;
 }
 
 /* How long a page is stands nowhere: the next one begins where we are, until one brings nothing
- * new. */
+ * new. A list that has no end is not whole, and what is missing in it proves nothing. */
 enum heard
 daraja_pull(struct ctx *ctx, const struct daraja_auth *auth, int64_t from_ms, int64_t until_ms,
             struct daraja_receipt **out, size_t *count)
 {
     struct pulled p = {0};
-    enum heard heard = HEARD_DONE;
 
     *out = NULL;
     *count = 0;
     for (int page = 0; page < PULL_PAGES_MOST; page++) {
-        size_t before = p.count;
-
-        heard = pull_page(ctx, auth, from_ms, until_ms, &p);
+        p.anything = false;
+        enum heard heard = pull_page(ctx, auth, from_ms, until_ms, &p);
         if (heard != HEARD_DONE)
             return heard;
-        if (p.count == before)
-            break;
+        if (!p.anything) {
+            *out = p.rows;
+            *count = p.count;
+            return HEARD_DONE;
+        }
     }
-    *out = p.rows;
-    *count = p.count;
-    return HEARD_DONE;
+    return HEARD_NOTHING;
 }
 
 /* ---- addresses ---- */

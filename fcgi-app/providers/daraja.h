@@ -67,7 +67,8 @@ struct daraja_receipt {
     const char *bill;    /* BillRefNumber as typed */
     int64_t amount;
 };
-/* What came from one time to another (milliseconds, within the last 48 hours). */
+/* What came from one time to another (milliseconds, within the last 48 hours). HEARD_DONE: the list
+ * is whole, but for rows that cannot be read, which are logged; otherwise *count is 0. */
 enum heard daraja_pull(struct ctx *ctx, const struct daraja_auth *auth, int64_t from_ms,
                        int64_t until_ms, struct daraja_receipt **out, size_t *count);
 

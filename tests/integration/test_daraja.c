@@ -432,14 +432,40 @@ START_TEST(a_pull_that_ignores_its_offset_ends)
 }
 END_TEST
 
+/* A list of such length proves nothing by what is not in it. */
+START_TEST(a_pull_without_an_end_is_none)
+{
+    for (int i = 0; i < WIRE_REQUESTS; i++)
+        wire_replies(i, 200, "",
+                     arena_printf(a,
+                                  "{\"ResponseCode\":\"1000\",\"Response\":[{\"transactionId\":"
+                                  "\"R%d\",\"amount\":1}]}",
+                                  i));
+    ck_assert_int_eq(pull(), HEARD_NOTHING);
+    ck_assert_uint_eq(count, 0);
+    ck_assert_int_lt(atomic_load(&wire->requests), WIRE_REQUESTS);
+}
+END_TEST
+
+static const char *const no_rows[] = {
+    "null",
+    "1",
+    "\"x\"",
+    "{}",
+    ROW("", "b", "1"),
+    ROW("R1", "b", "0"),
+    ROW("R2", "b", "-1"),
+    ROW("R3", "b", "\"x\""),
+    ROW("R4", "b", "null"),
+};
+
 START_TEST(rows_that_are_none_are_left_out)
 {
+    const char *good = ROW("R5", "b", "7");
+
     wire_replies(
         0, 200, "",
-        PAGE("[null,1,\"x\",{},[]," ROW("", "b", "1") "," ROW("R1", "b", "0") "," ROW(
-            "R2", "b", "-1") "," ROW("R3", "b", "\"x\"") "," ROW("R4", "b",
-                                                                 "null") "," ROW("R5", "b",
-                                                                                 "7") "]"));
+        arena_printf(a, "{\"ResponseCode\":\"1000\",\"Response\":[%s,%s]}", no_rows[_i], good));
     wire_replies_from(1, 200, NO_MORE);
     ck_assert_int_eq(pull(), HEARD_DONE);
     ck_assert_uint_eq(count, 1);
@@ -451,10 +477,16 @@ static const struct {
     const char *body;
     enum heard heard;
 } pulls[] = {
-    {NO_MORE, HEARD_DONE},          {"{\"ResponseCode\":1001}", HEARD_DONE},
-    {PAGE("[]"), HEARD_DONE},       {PAGE("null"), HEARD_DONE},
-    {PAGE("\"none\""), HEARD_DONE}, {"{\"ResponseCode\":\"1002\"}", HEARD_REFUSED},
-    {"{}", HEARD_NOTHING},          {"<html>", HEARD_NOTHING},
+    {NO_MORE, HEARD_DONE},
+    {"{\"ResponseCode\":1001}", HEARD_DONE},
+    {PAGE("[]"), HEARD_DONE},
+    {PAGE("[[]]"), HEARD_DONE},
+    {PAGE("null"), HEARD_NOTHING},
+    {PAGE("\"none\""), HEARD_NOTHING},
+    {"{\"ResponseCode\":\"1000\"}", HEARD_NOTHING},
+    {"{\"ResponseCode\":\"1002\"}", HEARD_REFUSED},
+    {"{}", HEARD_NOTHING},
+    {"<html>", HEARD_NOTHING},
 };
 
 START_TEST(nothing_came)
@@ -497,7 +529,8 @@ main(void)
     tcase_add_loop_test(t, a_query_says_three_things, 0, COUNT(queries));
     tcase_add_test(t, what_came_is_pulled_page_by_page);
     tcase_add_test(t, a_pull_that_ignores_its_offset_ends);
-    tcase_add_test(t, rows_that_are_none_are_left_out);
+    tcase_add_test(t, a_pull_without_an_end_is_none);
+    tcase_add_loop_test(t, rows_that_are_none_are_left_out, 0, COUNT(no_rows));
     tcase_add_loop_test(t, nothing_came, 0, COUNT(pulls));
     tcase_add_test(t, half_a_pull_is_none);
     suite_add_tcase(s, t);
