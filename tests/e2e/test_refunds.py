@@ -306,6 +306,40 @@ def test_a_stranger_is_not_believed():
         demand(shop.call('POST', f'/webhooks/{path}/nonsense', body), 404, 'NOT_FOUND')
 
 
+def a_result(code=0, receipt='SG632NMUAB', conversation='AG_20260220_x'):
+    return {'Result': {'ResultType': 0, 'ResultCode': code, 'ResultDesc': 'so', 'ConversationID': conversation,
+                       'OriginatorConversationID': 'x', 'TransactionID': receipt}}
+
+
+def known_token(refund):
+    """Gives the attempt a token that we know; the shop keeps hashes alone."""
+    token = secrets.token_hex(32)
+    sql("UPDATE refunds SET token_hash = sha256(:'t'::bytea) WHERE id = :'id'", t=token, id=refund['id'])
+    return token
+
+
+@suite.test
+def test_a_late_or_repeated_word_changes_nothing():
+    """By one who knows the token: what went has gone, and stays so."""
+    _, order = stall.paid('mpesa', (stall.product(), 2))
+    demand(give(stall.seller, order, amount='50'), 201)
+    done = refunds_become(stall.seller, order, 'succeeded')[0]
+    token = known_token(done)
+    conversation = sql_one("SELECT conversation FROM refunds WHERE id = :'id'", id=done['id'])
+
+    def post(kind, body):
+        return shop.call('POST', f'/webhooks/{kind}/{token}', body)
+    for body in (a_result(1, conversation=conversation), a_result(1), a_result(0, 'SECOND0000'), a_result('2001'),
+                 a_result('R000001')):
+        for answer in together(4, lambda i: post('result', body)):
+            equal(demand(answer, 200).json, {'ResultCode': 0, 'ResultDesc': 'Accepted'}, 'what it wants to hear')
+    demand(post('result', {'not': 'a result'}), 400, 'VALIDATION_ERROR')
+    demand(post('timeout', {'whatever': 1}), 200)
+    equal(refunds(stall.seller, order), [done], 'refunds')
+    equal(sql_one("SELECT count(*) FROM provider_events WHERE subject = :'id' AND kind = 'result' "
+                  "AND body LIKE '%SECOND0000%'", id=done['id']), '1', 'a word is kept once')
+
+
 @suite.test
 def test_an_address_that_is_not_listed_only_makes_us_ask():
     product = stall.product()

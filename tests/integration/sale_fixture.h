@@ -24,6 +24,10 @@ enum {
     T_HEARD,
     T_RECEIPT,
     T_PAYMENTS,
+    T_REFUND,
+    T_REFUND_IS,
+    T_REFUND_DUE,
+    T_PROVIDER,
     T_BOOKED
 };
 
@@ -55,8 +59,19 @@ static const struct pg_stmt more[] = {
     {"T_HEARD", "SELECT count(*) AS n FROM provider_events WHERE payment_id = $1", 1, false},
     {"T_RECEIPT", "SELECT receipt AS s FROM payments WHERE id = $1", 1, false},
     {"T_PAYMENTS", "SELECT count(*) AS n FROM payments WHERE order_id = $1", 1, false},
-    {"T_BOOKED", "SELECT count(*) AS n FROM ledger_transactions WHERE subject = $1 AND kind = $2", 2,
-     false},
+    {"T_REFUND", "SELECT status AS s FROM refunds WHERE id = $1", 1, false},
+    {"T_REFUND_IS",
+     "SELECT concat_ws(' ', status, channel, sent_amount, attempt, provider_ref, failure) AS s"
+     " FROM refunds WHERE id = $1",
+     1, false},
+    {"T_REFUND_DUE", "UPDATE refunds SET ask_at = now() WHERE id = $1", 1, false},
+    {"T_PROVIDER",
+     "UPDATE payments SET provider = $2, provider_ref = 'pi_' || left(id::text, 8) || "
+     "right(id::text, 12),"
+     " phone = '+254712345678', receipt = right(id::text, 12) WHERE id = $1",
+     2, false},
+    {"T_BOOKED", "SELECT count(*) AS n FROM ledger_transactions WHERE subject = $1 AND kind = $2",
+     2, false},
 };
 
 #define PARTS_MAX 2
@@ -326,6 +341,54 @@ see_stock(const char *label, const struct sale *s, int64_t want)
 {
     for (size_t i = 0; i < s->parts; i++)
         SEE_NUMBER(want, T_STOCK, ARG_ID(s->products[i]));
+}
+
+/* --- at once ---------------------------------------------------------------------------------- */
+
+/* Each runner is a process with a connection of its own; they are let go together. */
+struct runner {
+    enum err (*work)(struct ctx *, void *);
+    void *arg;
+};
+
+static inline void
+run_one(const struct runner *r, int ready, int gate)
+{
+    struct party mine;
+    char none;
+
+    shop_party(&mine, STMTS(more));
+    if (write(ready, "x", 1) != 1 || read(gate, &none, 1) != 0)
+        _exit(1);
+    _exit(tx_run(&mine.ctx, r->work, r->arg) == OK ? 0 : 2);
+}
+
+static inline void
+run_together(const struct runner *runners, size_t count)
+{
+    int ready[2], gate[2];
+    pid_t pids[8];
+    char none;
+
+    ck_assert_uint_le(count, sizeof(pids) / sizeof(pids[0]));
+    ck_assert_int_eq(pipe(ready), 0);
+    ck_assert_int_eq(pipe(gate), 0);
+    for (size_t i = 0; i < count; i++) {
+        pids[i] = fork();
+        ck_assert_int_ge(pids[i], 0);
+        if (pids[i] == 0) {
+            close(gate[1]);
+            run_one(&runners[i], ready[1], gate[0]);
+        }
+    }
+    close(ready[1]);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_int_eq(read(ready[0], &none, 1), 1);
+    close(gate[1]);
+    for (size_t i = 0; i < count; i++)
+        expect_child(pids[i]);
+    close(ready[0]);
+    close(gate[0]);
 }
 
 static inline void

@@ -383,52 +383,6 @@ END_TEST
 
 /* --- at once ---------------------------------------------------------------------------------- */
 
-/* Each runner is a process with a connection of its own; they are let go together. */
-struct runner {
-    enum err (*work)(struct ctx *, void *);
-    void *arg;
-};
-
-static void
-run_one(const struct runner *r, int ready, int gate)
-{
-    struct party mine;
-    char none;
-
-    shop_party(&mine, STMTS(more));
-    if (write(ready, "x", 1) != 1 || read(gate, &none, 1) != 0)
-        _exit(1);
-    _exit(tx_run(&mine.ctx, r->work, r->arg) == OK ? 0 : 2);
-}
-
-static void
-run_together(const struct runner *runners, size_t count)
-{
-    int ready[2], gate[2];
-    pid_t pids[8];
-    char none;
-
-    ck_assert_uint_le(count, sizeof(pids) / sizeof(pids[0]));
-    ck_assert_int_eq(pipe(ready), 0);
-    ck_assert_int_eq(pipe(gate), 0);
-    for (size_t i = 0; i < count; i++) {
-        pids[i] = fork();
-        ck_assert_int_ge(pids[i], 0);
-        if (pids[i] == 0) {
-            close(gate[1]);
-            run_one(&runners[i], ready[1], gate[0]);
-        }
-    }
-    close(ready[1]);
-    for (size_t i = 0; i < count; i++)
-        ck_assert_int_eq(read(ready[0], &none, 1), 1);
-    close(gate[1]);
-    for (size_t i = 0; i < count; i++)
-        expect_child(pids[i]);
-    close(ready[0]);
-    close(gate[0]);
-}
-
 START_TEST(eight_at_once)
 {
     const char *label = _i == 0 ? "one event" : "eight events";

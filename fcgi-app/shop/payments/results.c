@@ -166,6 +166,18 @@ hear(struct ctx *ctx, struct refund *r, const struct daraja_result *said)
     return refunds_apply(ctx, r, &w);
 }
 
+/* M-Pesa does not repeat itself: whatever that was, it makes us ask. */
+static enum err
+refuse_body(struct ctx *ctx, const struct refund *r)
+{
+    enum err e = pg_touch(ctx, REFUNDS_ASK_NOW, NULL, ARG_ID(r->id));
+
+    if (e != OK)
+        return e;
+    tx_keep(ctx);
+    return fail(ctx, ERR_VALIDATION, NULL, "this is no result");
+}
+
 static enum err
 result(struct req *rq)
 {
@@ -178,7 +190,7 @@ result(struct req *rq)
     if (e != OK)
         return e;
     if (!daraja_result_read(ctx, rq->raw, rq->raw_len, &said))
-        return fail(ctx, ERR_VALIDATION, NULL, "this is no result");
+        return refuse_body(ctx, &r);
     e = keep(rq, &r, "result", listed, &first);
     if (e == OK && first && current)
         e = listed ? hear(ctx, &r, &said) : pg_touch(ctx, REFUNDS_ASK_NOW, NULL, ARG_ID(r.id));
