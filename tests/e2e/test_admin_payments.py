@@ -82,6 +82,8 @@ def test_filters():
 def test_less_is_accepted():
     buyer, order, payment = mismatch(9900)
     demand(resolve(payment, 'accept', buyer.token), 403)
+    other = Buyer('Otto').order(stall.product()['id'], 'mpesa', 1)
+    demand(resolve(payment, 'accept', order_id=other['id']), 400, 'VALIDATION_ERROR')
     done = demand(resolve(payment, 'accept', reason='A regular'), 200).data
     equal((done['status'], done['amount'], done['received']), ('succeeded', '100', '99'), 'the payment')
     equal(buyer.show(order)['payment_status'], 'paid', 'the order')

@@ -265,7 +265,7 @@ resolve(struct req *rq)
     struct ctx *ctx = &rq->ctx;
     struct review_row p = {0};
     bool accepts = strcmp(in->action, "accept") == 0;
-    struct order o;
+    struct order o = {0};
 
     enum err e = lock_review(ctx, rq->ids[0], accepts ? in->order_id : nobody, &p, &o);
     if (e == OK)

@@ -306,8 +306,8 @@ note_stripe(struct ctx *ctx, struct refund *r, const struct refund_step *s)
         w.news = REFUND_TAKEN;
         break;
     }
-    /* Somebody has spoken of it while we called, by a name that we did not know yet: what our answer
-     * says may be old already, so it is asked about by that name. */
+    /* Somebody has spoken of it while we called, by a name that we did not know yet: what our
+     * answer says may be old already, so it is asked about by that name. */
     bool stale = !s->ask && r->is_due && w.news == REFUND_GONE;
     if (stale)
         w.news = REFUND_TAKEN;

@@ -19,7 +19,8 @@ struct refund_wish {
     struct uuid store, by; /* who gives it back; nil: the platform, the machine */
     const char *note;
     bool in_review; /* of money in suspense, which has paid nothing */
-    /* It takes the place of one that went and came back: so many attempts have failed already. 0: new. */
+    /* It takes the place of one that went and came back: so many attempts have failed already. 0:
+     * new. */
     int64_t failed;
     const char *failure;
     int64_t next_ms; /* then: when to try again; 0: when a person says so */
@@ -87,7 +88,7 @@ enum err refunds_apply(struct ctx *ctx, struct refund *r, const struct refund_he
 struct refund_step {
     struct uuid refund, subject;
     int64_t attempt, amount;
-    bool ask; /* what became of it, instead of sending it */
+    bool ask;   /* what became of it, instead of sending it */
     bool again; /* this attempt was sent before, perhaps */
     enum refund_channel channel;
     const char *currency, *ref, *conversation, *receipt, *phone;
