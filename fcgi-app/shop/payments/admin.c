@@ -155,7 +155,7 @@ lock_review(struct ctx *ctx, struct uuid id, struct uuid wanted, struct review_r
     if (known && !uuid_is_nil(wanted) && !uuid_equal(wanted, of.order_id))
         return fail(ctx, ERR_VALIDATION, "order_id", "the payment is another order's");
     struct uuid target = known ? of.order_id : wanted;
-    *o = (struct order){0};
+    *o = (struct order){.currency = ""};
     if (!uuid_is_nil(target))
         e = orders_lock(ctx, target, nobody, o);
     if (e == ERR_NOT_FOUND && !known) {
@@ -263,9 +263,9 @@ resolve(struct req *rq)
 {
     const struct resolve_in *in = rq->in;
     struct ctx *ctx = &rq->ctx;
-    struct review_row p = {0};
+    struct review_row p = {.currency = ""};
     bool accepts = strcmp(in->action, "accept") == 0;
-    struct order o = {0};
+    struct order o = {.currency = ""};
 
     enum err e = lock_review(ctx, rq->ids[0], accepts ? in->order_id : nobody, &p, &o);
     if (e == OK)

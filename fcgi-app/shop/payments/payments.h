@@ -116,7 +116,7 @@ enum err refunds_finish(struct ctx *ctx, void *step);
 /* What Stripe says of a refund, by a webhook that is authentic and was not heard before, in the
  * caller's transaction. OK also if it is nobody's, or changes nothing. */
 struct stripe_refund;
-enum err refunds_hear_stripe(struct ctx *ctx, const struct stripe_refund *r);
+enum err refunds_hear_stripe(struct ctx *ctx, const struct stripe_refund *s);
 
 /* c2b.heard: money that somebody not listed says was sent by hand. Daraja is asked, in three steps.
  */

@@ -182,7 +182,8 @@ static enum err
 result(struct req *rq)
 {
     struct ctx *ctx = &rq->ctx;
-    bool listed = daraja_address_listed(conf->daraja_addresses, rq->address), first, current;
+    bool listed = daraja_address_listed(conf->daraja_addresses, rq->address), first = false,
+         current = false;
     struct daraja_result said;
     struct refund r;
 
@@ -202,7 +203,7 @@ static enum err
 timeout(struct req *rq)
 {
     struct refund r;
-    bool first, current;
+    bool first = false, current = false;
 
     enum err e = find(rq, &r, &current);
     if (e == OK)

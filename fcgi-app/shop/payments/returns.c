@@ -152,7 +152,7 @@ create(struct req *rq)
     struct refund_wish wish = {.reason = "returned", .by = ctx->actor.account, .note = in->reason};
     struct refunds_made made;
     struct order o;
-    int64_t given;
+    int64_t given = 0;
 
     enum err e = stores_of_actor(ctx, in->store_id, &wish.store);
     if (e == OK)
