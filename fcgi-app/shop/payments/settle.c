@@ -61,6 +61,8 @@ payments_money_came(struct ctx *ctx, struct order *o)
         e = orders_revive(ctx, o, &revived);
     if (e == OK && o->status == PART_PENDING && strcmp(o->payment_status, "unpaid") == 0) {
         e = orders_mark_paid(ctx, o);
+        if (e == OK) /* whatever else could still be paid for it */
+            e = pg_touch(ctx, PAYMENTS_CLOSE_OPEN, NULL, ARG_ID(o->id));
         tell_buyer(ctx, o);
     }
     if (e != OK)
