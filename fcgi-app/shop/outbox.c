@@ -34,6 +34,7 @@ static const struct {
     {EVENT_PAYMENT_INITIATED, "payments_ask", LANE_PAYMENTS},
     {EVENT_ORDER_CANCELLED, "payments_refund_order", LANE_PAYMENTS},
     {EVENT_ORDER_CANCELLED, "payments_close", LANE_PAYMENTS},
+    {EVENT_PART_CANCELLED, "payments_close", LANE_PAYMENTS},
     {EVENT_PART_CANCELLED, "payments_refund_part", LANE_PAYMENTS},
     {EVENT_REFUND_REQUESTED, "refunds_send", LANE_PAYMENTS},
     {EVENT_PROVIDER_SPOKE, "payments_hear", LANE_PAYMENTS},

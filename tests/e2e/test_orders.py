@@ -100,7 +100,7 @@ def test_addresses_are_given_back_as_sent():
 def test_ways_of_paying():
     b, p = Buyer(), product(amount=50)
     b.fill((p, 1))
-    for method in ('stripe', 'mpesa', 'gold', '', 7, None):
+    for method in ('gold', '', 7, None):
         a = demand(b.place(method), 400, 'VALIDATION_ERROR')
         equal(a.fields, ['payment_method'], f'the field for {method!r}')
     a = demand(b.call('POST', '/orders', {'shipping_address': ADDRESS, 'notes': 'Ring twice'}), 201)

@@ -501,7 +501,11 @@ payments_close(struct ctx *ctx, const struct delivery *d)
     bool open;
 
     enum err e = orders_lock(ctx, d->subject, nobody, &o);
-    return e != OK ? e : close_open(ctx, o.id, &open);
+    if (e != OK || o.status == PART_CANCELLED)
+        return e != OK ? e : close_open(ctx, o.id, &open);
+    /* Other parts live, and what is asked for is too much: the buyer asks again, for what is due.
+     */
+    return pg_touch(ctx, PAYMENTS_CLOSE_OPEN, NULL, ARG_ID(o.id));
 }
 
 enum err

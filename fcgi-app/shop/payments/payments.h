@@ -104,7 +104,7 @@ enum err payments_ask(struct ctx *ctx, const struct delivery *d);
 /* order.cancelled and part.cancelled: gives back what was paid, and closes what is open. */
 enum err payments_refund_order(struct ctx *ctx, const struct delivery *d);
 enum err payments_refund_part(struct ctx *ctx, const struct delivery *d);
-/* order.cancelled: closes what is open, so that nobody pays it any more. */
+/* order.cancelled and part.cancelled: closes what is open, so that nobody pays it any more. */
 enum err payments_close(struct ctx *ctx, const struct delivery *d);
 /* provider.spoke: a word that waited (subject: its row in provider_events). */
 enum err payments_hear(struct ctx *ctx, const struct delivery *d);
