@@ -5,7 +5,8 @@
 #
 # A suite is one program that prints TAP. Its id says what it is: check/unit/test_text,
 # asan/e2e/test_cart, floors. Flavour `check` is the release build with fault points, `asan` the same
-# with sanitizers instead of hardening.
+# with sanitizers instead of hardening. An end-to-end suite that says `# flavours: check` is about a
+# browser, the planner or the simulator, and would find nothing more under sanitizers.
 
 passed=0
 failed=0
@@ -17,7 +18,9 @@ list_suites() {
     cd "$clone"
     for flavour in "${flavours[@]}"; do
         for f in tests/unit/test_*.c tests/integration/test_*.c tests/e2e/test_*.py; do
-            [[ ! -e $f ]] || say "$flavour/${f:6}" | sed 's/\.[a-z]*$//'
+            [[ -e $f ]] || continue
+            [[ $flavour == check ]] || ! grep -q '^# flavours: check$' "$f" || continue
+            say "$flavour/${f:6}" | sed 's/\.[a-z]*$//'
         done
         [[ $flavour == asan || ! -e tests/contract/check.py ]] || say contract
     done

@@ -1,3 +1,4 @@
+# flavours: check
 """The documentation in a real browser: the reference's console calls this very shop."""
 import json
 import os

@@ -1,3 +1,4 @@
+# flavours: check
 """With 200,000 products every sort, filter and search of the catalogue goes by an index, as PostgreSQL
 plans the compiled-in statements with its settings at their defaults."""
 import os

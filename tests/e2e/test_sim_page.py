@@ -1,3 +1,4 @@
+# flavours: check
 """The simulator's page in a real browser: a person pays by phone, by card and by hand, and reads mail."""
 import json
 import os

@@ -1,3 +1,4 @@
+# flavours: check
 # settings: STRIPE_WEBHOOK_SECRETS=whsec_of_the_sdk_tests_new,whsec_of_the_sdk_tests_old
 """Stripe's official SDK as the judge of both sides: it drives soko-sim (tests/sdk/stripe_sdk.mjs), and
 signs what the shop's verifier has to accept or refuse.
