@@ -69,6 +69,7 @@ WHERE o.id = $1 AND p.store_id = $2 FOR UPDATE OF o
 -- Under the order's lock.
 -- name: ORDERS_PARTS
 SELECT p.store_id, p.status, p.amount, p.commission_bp,
+       p.status = 'cancelled' AND coalesce(p.cancel_reason = 'expired', false) AS expired,
        (SELECT coalesce(sum(l.refunded), 0)::bigint FROM order_lines l
         WHERE l.order_id = p.order_id AND l.store_id = p.store_id) AS refunded
 FROM order_parts p WHERE p.order_id = $1 ORDER BY p.store_id

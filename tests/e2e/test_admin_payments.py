@@ -4,7 +4,7 @@
 # settings: PAYMENT_ASK_MAX=1s REFUND_ASK_AFTER=300ms MPESA_PROMPT_TTL=1500ms PROVIDER_TIMEOUT=1500ms
 """
 from money import books_agree, rule
-from refund_common import Buyer, PATIENCE, Stall, shop, sim, sql_one, until
+from refund_common import Buyer, PATIENCE, Stall, shop, sim, sql, sql_one, until
 from soko import Suite, check, demand, equal, together
 
 suite = Suite()
@@ -132,6 +132,18 @@ def test_an_unknown_bill_is_given_to_its_order():
     equal(sorted(a.status for a in answers), [200, 400, 400, 400], 'statuses')
     equal(buyer.show(order)['payment_status'], 'paid', 'the order')
     equal(find(receipt=payment['receipt'])[0]['order_id'], order['id'], 'whose it is now')
+
+
+@suite.test
+def test_an_expired_order_costs_what_it_did():
+    buyer = Buyer('Nora')
+    order = buyer.order(stall.product('100')['id'], 'mpesa', 1)
+    sql("UPDATE orders SET expires_at = now() - interval '1 second' WHERE id = :'id'", id=order['id'])
+    until(lambda: buyer.show(order)['status'] == 'cancelled', 'an order that expired', PATIENCE)
+    little, enough = unknown(9900), unknown(10000)
+    demand(resolve(little, 'accept', order_id=order['id']), 400, 'INVALID_STATUS')
+    demand(resolve(enough, 'accept', order_id=order['id']), 200)
+    equal(buyer.show(order)['payment_status'], 'paid', 'the order')
 
 
 @suite.test

@@ -161,6 +161,54 @@ def test_money_for_a_cancelled_order_goes_back():
     equal(buyer.show(order)['status'], 'cancelled', 'nothing revives')
 
 
+def expired(order):
+    sql("UPDATE orders SET expires_at = now() - interval '1 second' WHERE id = :'id'", id=order['id'])
+
+
+@suite.test
+def test_a_shilling_revives_no_expired_order():
+    buyer, order = waiting('1000')
+    expired(order)
+    becomes(buyer, order, status='cancelled')
+    for amount in (100, 99900):
+        rule('daraja', 'validation', order['order_number'], 1, lost=True)
+        check(by_hand(buyer, amount, order['order_number'])['accepted'], 'it comes')
+    until(lambda: [p[0] for p in payments(order)] == ['refunded'] * 2, 'money that went back', PATIENCE)
+    equal(buyer.show(order)['status'], 'cancelled', 'nothing revives')
+
+
+@suite.test
+def test_the_whole_amount_revives_an_expired_order():
+    buyer, order = waiting('10.50')
+    expired(order)
+    becomes(buyer, order, status='cancelled')
+    rule('daraja', 'validation', order['order_number'], 1, lost=True)
+    paid = by_hand(buyer, 1100, order['order_number'])
+    equal(becomes(buyer, order, payment_status='paid')['status'], 'paid', 'status')
+    equal(payments(order), [['succeeded', paid['receipt'], '1100']], 'payments')
+    until(lambda: at_rest(order), 'an order at rest', PATIENCE)
+    equal(sql_one("SELECT count(*) FROM refunds r JOIN payments p ON p.id = r.payment_id "
+                  "WHERE p.order_id = :'id'", id=order['id']), '0', 'a rounded shilling is not too much')
+
+
+@suite.test
+def test_money_that_comes_again_pays_what_it_revives():
+    """The first came while the goods were gone, and went back; the second finds them there again."""
+    product = stall.product('100', stock=1)
+    buyer, other = Buyer('Cleo'), Buyer('Cora')
+    order = buyer.order(product['id'], 'mpesa')
+    expired(order)
+    becomes(buyer, order, status='cancelled')
+    taken = other.order(product['id'], 'cash_on_delivery')
+    rule('daraja', 'validation', order['order_number'], 2, lost=True)
+    by_hand(buyer, 10000, order['order_number'])
+    becomes(buyer, order, status='cancelled', payment_status='refunded')
+    demand(other.cancel(taken), 200)
+    by_hand(buyer, 10000, order['order_number'])
+    becomes(buyer, order, status='paid', payment_status='paid')
+    equal([p[0] for p in payments(order)], ['refunded', 'succeeded'], 'payments')
+
+
 @suite.test
 def test_another_amount_waits_for_a_person():
     buyer, order = waiting()

@@ -42,11 +42,12 @@ struct part_row {
     struct uuid store_id;
     const char *status;
     int64_t amount, refunded, commission_bp;
+    bool expired;
 };
 static const struct field part_row_fields[] = {
     FIELD(struct part_row, store_id),      FIELD(struct part_row, status),
     FIELD(struct part_row, amount),        FIELD(struct part_row, refunded),
-    FIELD(struct part_row, commission_bp),
+    FIELD(struct part_row, commission_bp), FIELD(struct part_row, expired),
 };
 static const struct input part_row = INPUT(part_row, "PartRow", NULL);
 
@@ -95,6 +96,7 @@ read_parts(struct ctx *ctx, const struct order_row *row, struct order *out)
         out->parts[i].amount = parts[i].amount;
         out->parts[i].refunded = parts[i].refunded;
         out->parts[i].commission_bp = parts[i].commission_bp;
+        out->parts[i].expired = parts[i].expired;
         known = part_status_parse(parts[i].status, &out->parts[i].status) && known;
     }
     return known ? OK : ERR_INTERNAL; /* a word that the schema's check should not have let in */

@@ -52,6 +52,7 @@ struct order_part {
     int64_t amount;        /* what its lines cost */
     int64_t refunded;      /* what was given back of lines that were kept */
     int64_t commission_bp; /* as it was when the order was placed */
+    bool expired;          /* cancelled because it was not paid in time */
 };
 
 /* Locks an order until the transaction ends. `buyer` nil: on nobody's behalf, the machine's own.
@@ -75,7 +76,8 @@ enum err orders_mark_paid(struct ctx *ctx, struct order *o);
  * ERR_INVALID_STATUS, with a problem, if one of them has gone too far. */
 enum err orders_cancel_all(struct ctx *ctx, struct order *o, enum mover mover);
 
-/* An entry in the history of an order, for buyer and sellers: "payment_initiated". With the transaction. */
+/* An entry in the history of an order, for buyer and sellers: "payment_initiated". With the
+ * transaction. */
 void orders_note(struct ctx *ctx, struct uuid order, const char *event);
 /* The same about one store's part, which other sellers do not read; nil is the whole order. */
 void orders_note_part(struct ctx *ctx, struct uuid order, struct uuid store, const char *event);
@@ -86,15 +88,15 @@ enum err orders_set_payment_status(struct ctx *ctx, struct uuid order, const cha
 /* Under its lock: cancels an order that was not paid in time. */
 enum err orders_expire(struct ctx *ctx, struct order *o);
 
-/* Under its lock: money has come for an order that has expired. If all of its stock can be had again, it
- * is taken, the order stands as it did before it expired, and *revived is true. */
+/* Under its lock: money has come for an order that has expired. If all of its stock can be had
+ * again, it is taken, the order stands as it did before it expired, and *revived is true. */
 enum err orders_revive(struct ctx *ctx, struct order *o, bool *revived);
 
-/* Under its lock: gives back money for what was kept of one store's part. By lines (then `amount` is 0):
- * units of each, at what they cost. By amount (then `count` is 0): taken from the lines in order.
- * ERR_VALIDATION, with a problem on `lines` or `amount`, for more than is left; ERR_INVALID_STATUS for a
- * part that is cancelled, or was never paid. The ledger is told if the part was completed already.
- * *given is the sum; payments_refund_excess() then sends it. */
+/* Under its lock: gives back money for what was kept of one store's part. By lines (then `amount`
+ * is 0): units of each, at what they cost. By amount (then `count` is 0): taken from the lines in
+ * order. ERR_VALIDATION, with a problem on `lines` or `amount`, for more than is left;
+ * ERR_INVALID_STATUS for a part that is cancelled, or was never paid. The ledger is told if the
+ * part was completed already. *given is the sum; payments_refund_excess() then sends it. */
 struct refund_line {
     int64_t line_no, units;
 };
@@ -104,6 +106,10 @@ enum err orders_give_back(struct ctx *ctx, struct order *o, struct uuid store,
 
 /* What the live parts of a locked order cost, less what was given back. */
 int64_t orders_owed(const struct order *o);
+
+/* What a locked order that has expired would cost if it were revived; 0: there is nothing to
+ * revive. */
+int64_t orders_owed_revived(const struct order *o);
 
 struct order_id {
     struct uuid id;

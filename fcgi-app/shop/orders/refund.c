@@ -209,6 +209,21 @@ orders_owed(const struct order *o)
     return sum;
 }
 
+int64_t
+orders_owed_revived(const struct order *o)
+{
+    int64_t sum = 0;
+
+    if (o->status != PART_CANCELLED || o->cancel_reason == NULL ||
+        strcmp(o->cancel_reason, "expired") != 0)
+        return 0;
+    for (size_t i = 0; i < o->part_count; i++) {
+        if (o->parts[i].expired)
+            sum += o->parts[i].amount - o->parts[i].refunded;
+    }
+    return sum;
+}
+
 /* Takes again what expiry gave back: all of it, or none and *taken is false. */
 static enum err
 take_again(struct ctx *ctx, const struct order *o, bool *taken)
@@ -234,8 +249,10 @@ static void
 set_pending(struct order *o, struct uuid store)
 {
     for (size_t i = 0; i < o->part_count; i++) {
-        if (uuid_equal(o->parts[i].store_id, store))
-            o->parts[i].status = PART_PENDING;
+        if (!uuid_equal(o->parts[i].store_id, store))
+            continue;
+        o->parts[i].status = PART_PENDING;
+        o->parts[i].expired = false;
     }
 }
 
@@ -246,8 +263,7 @@ orders_revive(struct ctx *ctx, struct order *o, bool *revived)
     size_t count;
 
     *revived = false;
-    if (o->status != PART_CANCELLED || o->cancel_reason == NULL ||
-        strcmp(o->cancel_reason, "expired") != 0)
+    if (orders_owed_revived(o) == 0)
         return OK;
     enum err e = take_again(ctx, o, revived);
     if (e != OK || !*revived)

@@ -202,7 +202,7 @@ static enum err
 accepted_amount(struct ctx *ctx, const struct review_row *p, const struct order *o,
                 int64_t received, int64_t *amount)
 {
-    int64_t due = payments_due(o);
+    int64_t due = payments_wanted(o);
 
     if (!uuid_is_nil(p->order_id)) {
         *amount = received > p->asked ? received : p->amount;

@@ -97,6 +97,16 @@ payments_due(const struct order *o)
 }
 
 int64_t
+payments_wanted(const struct order *o)
+{
+    int64_t revived = orders_owed_revived(o);
+
+    if (revived > 0)
+        return revived;
+    return strcmp(o->payment_status, "unpaid") == 0 ? payments_due(o) : 0;
+}
+
+int64_t
 attempts_pause(int64_t times_asked)
 {
     int64_t ms = conf->payment_ask_after.ms;

@@ -210,7 +210,8 @@ settle(struct ctx *ctx, const struct daraja_c2b *c, struct uuid payment)
 }
 
 /* For a locked order: of one of its attempts, or a payment of its own. Of what is paid already, or
- * cancelled, nothing is due: all of it is too much, and settling sends it back. */
+ * cancelled, nothing is due: all of it is too much, and settling sends it back; so too what does
+ * not cover an order that has expired. */
 static enum err
 credit(struct ctx *ctx, const struct daraja_c2b *c, const struct order *o, struct uuid *payment)
 {
@@ -227,11 +228,13 @@ credit(struct ctx *ctx, const struct daraja_c2b *c, const struct order *o, struc
     if (e != ERR_NOT_FOUND)
         return e;
     problems_clear(&ctx->problems);
-    int64_t due = strcmp(o->payment_status, "unpaid") == 0 ? payments_due(o) : 0;
-    int64_t amount = due > 0 ? due : c->amount;
+    int64_t wanted = payments_wanted(o);
+    /* An expired order asks for nothing: what does not fit it goes back, and needs nobody. */
+    bool asked = wanted > 0 && (o->status != PART_CANCELLED || daraja_whole(wanted) == c->amount);
+    int64_t amount = asked ? wanted : c->amount;
     *payment = uuid_v7(ctx->now_ms);
     e = pg_run(ctx, C2B_ADD, ARG_ID(*payment), ARG_ID(o->id), ARG_INT(amount),
-               ARG_INT(due > 0 ? daraja_whole(due) : c->amount));
+               ARG_INT(asked ? daraja_whole(wanted) : c->amount));
     return e != OK ? e : settle(ctx, c, *payment);
 }
 

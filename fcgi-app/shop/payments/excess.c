@@ -56,6 +56,19 @@ refunds_request(struct ctx *ctx, const struct refund_wish *w, struct uuid *id)
 }
 
 enum err
+refunds_kept(struct ctx *ctx, const struct order *o, int64_t *kept)
+{
+    struct paid_row *paid;
+    size_t count;
+
+    *kept = 0;
+    enum err e = pg_all(ctx, REFUNDS_LOCK_PAID, &paid_row, &paid, &count, ARG_ID(o->id));
+    for (size_t i = 0; e == OK && i < count; i++)
+        *kept += paid[i].amount - paid[i].returning;
+    return e;
+}
+
+enum err
 refunds_take_excess(struct ctx *ctx, const struct order *o, const struct refund_wish *w,
                     int64_t limit, struct refunds_made *made)
 {

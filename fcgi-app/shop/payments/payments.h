@@ -88,6 +88,10 @@ enum err payments_refund_excess(struct ctx *ctx, const struct order *o, const ch
  * paid. */
 int64_t payments_due(const struct order *o);
 
+/* What money that comes without having been asked for must cover, to pay a locked order: what is
+ * left to pay, or what an expired one would cost. 0: the order waits for no money. */
+int64_t payments_wanted(const struct order *o);
+
 /* Daraja's token from provider_tokens, fetched anew by one process at a time (token.c). */
 struct daraja_auth;
 extern const struct daraja_auth payments_daraja;

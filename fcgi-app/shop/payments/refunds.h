@@ -30,6 +30,9 @@ struct refund_wish {
  * it. */
 enum err refunds_request(struct ctx *ctx, const struct refund_wish *w, struct uuid *id);
 
+/* Under the order's lock: what was paid for it, and is not on its way back. */
+enum err refunds_kept(struct ctx *ctx, const struct order *o, int64_t *kept);
+
 struct refunds_made {
     struct uuid *ids;
     size_t count;

@@ -19,6 +19,7 @@
 #include "shop/ledger.h"
 #include "shop/messages.h"
 #include "shop/payments/attempts.h"
+#include "shop/payments/refunds.h"
 #include "shop/stmt.h"
 
 #include <string.h>
@@ -55,11 +56,14 @@ enum err
 payments_money_came(struct ctx *ctx, struct order *o)
 {
     bool revived = false;
-    enum err e = OK;
+    int64_t kept;
 
-    if (o->status == PART_CANCELLED && strcmp(o->cancel_reason, "expired") == 0)
+    enum err e = refunds_kept(ctx, o, &kept);
+    /* By hand comes any amount: one that does not cover an expired order goes back. */
+    if (e == OK && kept >= orders_owed_revived(o))
         e = orders_revive(ctx, o, &revived);
-    if (e == OK && o->status == PART_PENDING && strcmp(o->payment_status, "unpaid") == 0) {
+    bool waits = revived || strcmp(o->payment_status, "unpaid") == 0;
+    if (e == OK && o->status == PART_PENDING && waits && kept >= orders_owed(o)) {
         e = orders_mark_paid(ctx, o);
         if (e == OK) /* whatever else could still be paid for it */
             e = pg_touch(ctx, PAYMENTS_CLOSE_OPEN, NULL, ARG_ID(o->id));
