@@ -34,7 +34,7 @@ def ctl(*words):
     done = subprocess.run(os.environ['SOKO_CTL'].split() + list(words), capture_output=True,
                           text=True, timeout=60, check=False)
     if done.returncode != 0:
-        raise Failed(f'sokoctl {" ".join(words)}: {done.stderr.strip()}')
+        raise Failed(f'sokoctl {" ".join(words)}: {done.stderr.strip()}\n{done.stdout.strip()}')
     return done.stdout
 
 

@@ -5,7 +5,7 @@ The seed is printed; SOKO_SEED=N repeats the same choices.
 
 # settings: JOBS_LEASE=2s JOBS_BACKOFF=100ms JOBS_BACKOFF_MAX=500ms JOBS_POLL=20ms PAYMENT_ASK_AFTER=400ms
 # settings: PAYMENT_ASK_MAX=1s REFUND_ASK_AFTER=400ms MPESA_PROMPT_TTL=1500ms PROVIDER_TIMEOUT=1500ms
-# settings: PROVIDER_FAILURES=1000 PROVIDER_AT_ONCE=32 WORKERS_WIRE=12 JOBS_SWEEP=100ms REFUND_ATTEMPTS=50
+# settings: PROVIDER_FAILURES=1000 PROVIDER_AT_ONCE=32 WORKERS_WIRE=12 JOBS_SWEEP=100ms REFUND_ATTEMPTS=6
 # settings: COMMISSION_BP=850
 """
 import collections
@@ -150,6 +150,7 @@ class World:
         self.lock, self.left, self.seen = threading.Lock(), OPERATIONS, collections.Counter()
         self.faults = []
         self.admin = shop.admin()['access_token']
+        sim('POST', '/sim/auto', {'action': 'approve', 'after_ms': 50, 'match': None})
         category = shop.new_category()['id']
         self.sellers, self.products = [], []
         for n in range(3):
