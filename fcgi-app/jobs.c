@@ -328,8 +328,10 @@ static bool
 ask_providers(const struct lane_state *l, struct slot *slot)
 {
     struct claim payments = {.take = payments_claim_due}, refunds = {.take = refunds_claim_due};
+    struct claim doubts = {.take = payments_claim_doubts};
 
     bool more = ask_about_all(l, slot, &payments, payments_ask_about);
+    more = ask_about_all(l, slot, &doubts, payments_recheck) || more;
     return ask_about_all(l, slot, &refunds, refunds_ask_about) || more;
 }
 
@@ -337,7 +339,7 @@ int
 jobs_serve(enum lane lane, struct slot *slot, const volatile sig_atomic_t *stop)
 {
     static const char *const names[LANE__COUNT] = {"soko-jobs payments", "soko-jobs clock",
-                                             "soko-jobs messages"};
+                                                   "soko-jobs messages"};
     const struct pg_options options = {
         .url = conf->database_url,
         .name = names[lane],

@@ -38,6 +38,20 @@ LIMIT 1 FOR UPDATE
 -- name: C2B_ADD_RECEIPT
 UPDATE payments SET receipt = $2, updated_at = now() WHERE id = $1 AND receipt IS NULL
 
+-- Looks again in $2 ms.
+-- name: C2B_DOUBT
+UPDATE payments SET recheck_at = now() + $2::bigint * interval '1 ms' WHERE id = $1
+
+-- name: C2B_SURE
+UPDATE payments SET recheck_at = NULL WHERE id = $1
+
+-- Takes what is to be looked at again, for $2 ms.
+-- name: C2B_DOUBTS
+WITH due AS (
+    SELECT id FROM payments WHERE recheck_at <= now() ORDER BY recheck_at LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+UPDATE payments p SET recheck_at = now() + $2::bigint * interval '1 ms' FROM due WHERE p.id = due.id RETURNING p.id
+
 -- A payment that nobody began here. It is settled at once, so it must not stand in the way of an attempt that is open.
 -- name: C2B_ADD
 INSERT INTO payments (id, order_id, provider, status, amount, asked, currency) VALUES ($1, $2, 'mpesa', 'abandoned', $3, $4, 'KES')

@@ -23,5 +23,5 @@ ALTER TABLE payments
     ADD CONSTRAINT payments_refunded_check CHECK (refunded BETWEEN 0 AND amount),
     DROP COLUMN asked, DROP COLUMN received, DROP COLUMN phone, DROP COLUMN merchant_ref,
     DROP COLUMN token_hash, DROP COLUMN client_secret, DROP COLUMN failure, DROP COLUMN called_at,
-    DROP COLUMN ask_at, DROP COLUMN times_asked, DROP COLUMN closing,
+    DROP COLUMN ask_at, DROP COLUMN times_asked, DROP COLUMN closing, DROP COLUMN recheck_at,
     ALTER COLUMN order_id SET NOT NULL;

@@ -12,6 +12,7 @@ ALTER TABLE payments
     ADD COLUMN called_at     timestamptz, -- when the provider was first called
     ADD COLUMN ask_at        timestamptz, -- when to ask next what became of it; null: nothing to ask
     ADD COLUMN times_asked   integer NOT NULL DEFAULT 0,
+    ADD COLUMN recheck_at    timestamptz, -- money sent by hand was taken for this attempt's: when to look whether it was
     ADD COLUMN closing       boolean NOT NULL DEFAULT false; -- the order is over or switches: cancel it if it can be
 UPDATE payments SET asked = amount,
     received = CASE WHEN status IN ('succeeded', 'partially_refunded', 'refunded') THEN amount END;
@@ -27,6 +28,7 @@ ALTER TABLE payments
     ADD CONSTRAINT payments_refunded_check CHECK (refunded BETWEEN 0 AND greatest(amount, coalesce(received, 0)));
 CREATE INDEX payments_to_ask ON payments (ask_at)
     WHERE status IN ('initiating', 'processing', 'unknown') AND ask_at IS NOT NULL;
+CREATE INDEX payments_to_recheck ON payments (recheck_at) WHERE recheck_at IS NOT NULL;
 CREATE INDEX payments_by_time ON payments (created_at DESC, id DESC);
 CREATE INDEX payments_by_receipt ON payments (receipt) WHERE receipt IS NOT NULL;
 

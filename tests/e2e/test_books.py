@@ -33,7 +33,6 @@ class Person:
     def __init__(self, n, world):
         self.world, self.random = world, random.Random(SEED * 1000 + n)
         self.buyer, self.orders = Buyer(f'Person{n}'), []
-        self.prompted, self.paid_by_hand = set(), set()  # never both: c2b.c says what cannot be told apart
         self.card = None
 
     def some_order(self):
@@ -75,12 +74,6 @@ class Person:
             return None
         if o['payment_method'] == 'stripe':
             return self.buyer.ask_stripe(o, self.random.choice(CARDS))
-        return self.prompt(o)
-
-    def prompt(self, o):
-        if o['id'] in self.paid_by_hand:
-            return None
-        self.prompted.add(o['id'])
         return self.buyer.ask_mpesa(o)
 
     def switch(self):
@@ -88,14 +81,13 @@ class Person:
         o = self.some_order()
         if o is None or o['payment_method'] not in ('stripe', 'mpesa'):
             return None
-        return (self.prompt if o['payment_method'] == 'stripe' else self.buyer.ask_stripe)(o)
+        return (self.buyer.ask_mpesa if o['payment_method'] == 'stripe' else self.buyer.ask_stripe)(o)
 
     def by_hand(self):
         """Pays the paybill by hand: the right amount, or another; the right number, or a slip."""
         o = self.some_order()
-        if o is None or o['id'] in self.prompted:
+        if o is None:
             return None
-        self.paid_by_hand.add(o['id'])
         r = self.random
         amount = int(float(o['total_amount']) * 100) + r.choice([0, 0, 0, 1000, -1000])
         bill = r.choice([o['order_number']] * 4 + [o['order_number'].lower() + ' ', 'SLIP' + str(r.randrange(9999))])
@@ -185,6 +177,8 @@ class World:
 
 UNDER_WAY = """
     SELECT 'payment', provider, status, closing::text FROM payments WHERE status IN ('initiating', 'processing', 'unknown')
+    UNION ALL
+    SELECT 'doubt', provider, status, receipt FROM payments WHERE recheck_at IS NOT NULL
     UNION ALL
     SELECT 'refund', channel, status, failure FROM refunds
     WHERE status IN ('pending', 'sending', 'sent') OR (status = 'failed' AND ask_at IS NOT NULL)

@@ -5,7 +5,7 @@
 """
 import secrets
 
-from money import books_agree, rule, setting
+from money import books_agree, charges, rule, setting
 from refund_common import Buyer, PATIENCE, Stall, at_rest, shop, sim, sql, sql_one, until
 from soko import Suite, check, demand, equal, together
 
@@ -149,6 +149,23 @@ def test_a_second_payment_goes_back():
     check(by_hand(buyer, 10000, order['order_number'])['accepted'], 'the second')
     until(lambda: [p[0] for p in payments(order)] == ['succeeded', 'refunded'], 'one that went back', PATIENCE)
     equal(buyer.show(order)['payment_status'], 'paid', 'the order stays paid')
+
+
+@suite.test
+def test_by_hand_beside_a_prompt_whose_callback_is_lost():
+    """It looks like the prompt's own money; Daraja's list says that it was not, and one goes back."""
+    buyer, order = waiting()
+    number = order['order_number']
+    rule('daraja', 'callback', number, None, lost=True)
+    check(buyer.ask(order), 'a prompt')
+    check(by_hand(buyer, 10000, number)['accepted'], 'the paybill')
+    becomes(buyer, order, payment_status='paid')
+    prompt = sim('GET', f'/sim/prompts?match={number}')[0]
+    sim('POST', f'/sim/prompts/{prompt["checkout_id"]}', {'action': 'approve'})
+    until(lambda: charges(order) == (20000, 10000, 2), 'the second charge on its way back', PATIENCE)
+    until(lambda: at_rest(order), 'an order at rest', PATIENCE)
+    equal(sorted(p[0] for p in payments(order)), ['refunded', 'succeeded'], 'payments')
+    equal(buyer.show(order)['payment_status'], 'paid', 'the order')
 
 
 @suite.test

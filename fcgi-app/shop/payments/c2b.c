@@ -6,7 +6,10 @@
  *
  * The same money can be told of twice, since an STK payment may echo as C2B. The receipt decides:
  * what is known by it is done. Else it is taken for the success of the order's attempt of this
- * amount, and only then for a payment of its own. All of it goes through payments_settle().
+ * amount, and only then for a payment of its own. All of it goes through payments_settle(). Whoever
+ * pays by hand beside his prompt is charged twice, and looks the same until the prompt's own
+ * callback brings another receipt, if it ever comes: so once the prompt must be over, Daraja's list
+ * is read, and what it has of this order that no payment has is taken too.
  *
  * The token in the path is one for all, registered with Safaricom once. From a listed address the
  * word counts; from any other it waits until Daraja lists the transaction among those that came to
@@ -21,6 +24,7 @@
 #include "io/tx.h"
 #include "providers/daraja.h"
 #include "shop/ledger.h"
+#include "shop/payments/attempts.h"
 #include "shop/payments/payments.h"
 #include "shop/req.h"
 #include "shop/stmt.h"
@@ -221,9 +225,12 @@ credit(struct ctx *ctx, const struct daraja_c2b *c, const struct order *o, struc
         pg_one(ctx, C2B_ATTEMPT, &attempt_row, &attempt, ARG_ID(o->id), ARG_INT(c->amount));
     if (e == OK) {
         *payment = attempt.id;
-        return attempt.has_paid
-                   ? pg_run(ctx, C2B_ADD_RECEIPT, ARG_ID(attempt.id), ARG_TEXT(c->receipt))
-                   : settle(ctx, c, attempt.id);
+        e = attempt.has_paid
+                ? pg_run(ctx, C2B_ADD_RECEIPT, ARG_ID(attempt.id), ARG_TEXT(c->receipt))
+                : settle(ctx, c, attempt.id);
+        return e != OK
+                   ? e
+                   : pg_run(ctx, C2B_DOUBT, ARG_ID(attempt.id), ARG_INT(conf->mpesa_prompt_ttl.ms));
     }
     if (e != ERR_NOT_FOUND)
         return e;
@@ -380,6 +387,71 @@ payments_c2b_finish(struct ctx *ctx, void *step)
     if (s->found.receipt == NULL)
         return fail(ctx, ERR_NOT_FOUND, NULL, "Daraja does not know of this money");
     return take(ctx, &s->found, s->body);
+}
+
+/* --- looking again ---------------------------------------------------------------------------- */
+
+enum err
+payments_claim_doubts(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count)
+{
+    static const struct field fields[] = { FIELD(struct order_id, id) };
+    static const struct input doubt = {
+        .name = "DoubtfulPayment", .size = sizeof(struct order_id), .fields = fields, .count = 1};
+
+    return pg_all(ctx, C2B_DOUBTS, &doubt, ids, count, ARG_INT(limit),
+                  ARG_INT(conf->jobs_lease.ms));
+}
+
+struct recheck {
+    struct attempt a;
+    bool listed; /* Daraja has given his list */
+    struct daraja_receipt *list;
+    size_t count;
+};
+
+static enum err
+find_doubt(struct ctx *ctx, void *arg)
+{
+    struct recheck *r = arg;
+
+    return attempts_find(ctx, r->a.id, &r->a);
+}
+
+static enum err
+apply_list(struct ctx *ctx, void *arg)
+{
+    struct recheck *r = arg;
+    enum err e = OK;
+
+    for (size_t i = 0; e == OK && i < r->count; i++) {
+        const char *number = order_number(ctx, r->list[i].bill);
+        const struct daraja_c2b c = {.receipt = r->list[i].receipt,
+                                     .bill = r->list[i].bill,
+                                     .shortcode = conf->daraja_shortcode,
+                                     .amount = r->list[i].amount};
+
+        if (number != NULL && strcmp(number, r->a.order_number) == 0)
+            e = take(ctx, &c, NULL);
+    }
+    return e != OK ? e : pg_run(ctx, C2B_SURE, ARG_ID(r->a.id));
+}
+
+void
+payments_recheck(struct ctx *ctx, struct uuid payment)
+{
+    struct recheck r = {.a.id = payment};
+    int64_t now = clock_ms();
+
+    enum err e = tx_read(ctx, find_doubt, &r);
+    if (e == OK && r.a.order_number != NULL)
+        r.listed =
+            daraja_pull(ctx, &payments_daraja, now - PULL_MS, now, &r.list, &r.count) == HEARD_DONE;
+    bool given_up = !r.listed && r.a.age_ms > conf->payment_give_up.ms;
+    if (e == OK && (r.listed || given_up))
+        e = tx_run(ctx, apply_list, &r);
+    if (e != OK || given_up)
+        log_event(LOG_ERROR, EVENT("payment.recheck_failed"),
+                  TEXT("error.code", e != OK ? err_code(e) : "PROVIDER_UNAVAILABLE"));
 }
 
 const struct endpoint payments_c2b_validation = {

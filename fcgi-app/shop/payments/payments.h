@@ -136,6 +136,11 @@ void payments_ask_about(struct ctx *ctx, struct uuid payment);
 enum err refunds_claim_due(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count);
 void refunds_ask_about(struct ctx *ctx, struct uuid refund);
 
+/* The same for money sent by hand that was taken for a prompt's: was it? (c2b.c) */
+enum err payments_claim_doubts(struct ctx *ctx, int64_t limit, struct order_id **ids,
+                               size_t *count);
+void payments_recheck(struct ctx *ctx, struct uuid payment);
+
 /* In a transaction: an order that was not paid in time. Closes an open attempt (the provider is
  * asked first), or, if none is open, lets it expire. */
 enum err payments_expire(struct ctx *ctx, struct uuid order);
