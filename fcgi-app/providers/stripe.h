@@ -92,8 +92,8 @@ enum heard stripe_refund(struct ctx *ctx, const struct stripe_refund_in *in,
 enum heard stripe_get_refund(struct ctx *ctx, const char *id, struct stripe_refund *out,
                              struct refusal *why);
 
-/* Looks for a refund of ours among those of an intent, by metadata[refund_id], one that lives before one that
- * has failed. HEARD_DONE with out->id NULL: there is none. */
+/* Looks for a refund of ours among those of an intent, by metadata[refund_id], one that lives
+ * before one that has failed. HEARD_DONE with out->id NULL: there is none. */
 enum heard stripe_find_refund(struct ctx *ctx, const char *intent, struct uuid refund,
                               struct stripe_refund *out, struct refusal *why);
 

@@ -250,8 +250,7 @@ messages_finish(struct ctx *ctx, void *step)
     return ERR_REQUEST_TIMEOUT; /* the row says "sending", and start() will count that */
 }
 
-/* --- delivery reports
- * ------------------------------------------------------------------------------ */
+/* --- delivery reports ------------------------------------------------------------------------- */
 
 /* By digests, so that neither the token's content nor its length shows in the time that it takes.
  */
@@ -295,10 +294,9 @@ hear_report(struct req *rq)
 
 const struct endpoint messages_report = {
     .name = "messages_report",
-    .tag = "Payments",
+    .tag = "Webhooks",
     .doc = "Africa's Talking says what became of an SMS, as a form. Reports may repeat and come in "
-           "any "
-           "order; those of messages that we do not know are ignored.",
+           "any order; those of messages that we do not know are ignored.",
     .run = hear_report,
     .raw = true,
     .out = &message_out,

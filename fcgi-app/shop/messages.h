@@ -55,8 +55,7 @@ enum err messages_finish(struct ctx *ctx, void *step);
 /* POST /webhooks/sms/:token */
 extern const struct endpoint messages_report;
 
-/* --- templates (messages_render.c)
- * ---------------------------------------------------------------- */
+/* --- templates (messages_render.c) ------------------------------------------------------------ */
 
 /* "welcome" and so on, a file's stem. Parsing: false if there is none of that name. */
 const char *messages_template_name(enum template t);
@@ -85,8 +84,7 @@ const char *messages_fault(struct arena *a, enum template t, enum channel c, con
 
 /* Renders a text without a fault. Values are cleaned (a control character, also one that turns the
  * writing's direction, is a blank) and cut to what the template was checked with; an @ in a value
- * is an
- * @. False if a parameter that it uses is not given. */
+ * is an @. False if a parameter that it uses is not given. */
 bool messages_render(struct arena *a, enum channel c, const char *text,
                      const struct message_param *params, size_t count, struct message_text *out);
 

@@ -119,8 +119,7 @@ placeholder(const char *at, const char **name, size_t *len)
     return (*name)[*len] == '@';
 }
 
-/* --- reading
- * --------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* The whole file, or NULL and why. */
 static const char *
@@ -160,8 +159,7 @@ load(struct arena *a, enum template t, enum channel c)
     return NULL;
 }
 
-/* --- faults
- * ---------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 static const char *
 placeholders_fault(struct arena *a, enum template t, const char *text)
@@ -233,8 +231,7 @@ email_fault(const char *text)
     return line[2 + strspn(line + 2, "\n ")] != '\0' ? NULL : "is empty";
 }
 
-/* --- values
- * ---------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* The value in one clean line of at most `max` characters; in an SMS some count as two. */
 static void
@@ -301,8 +298,7 @@ fill(struct text *out, enum channel c, const char *text, const struct message_pa
     return true;
 }
 
-/* --- public
- * ---------------------------------------------------------------------------------------- */
+/* --- public ----------------------------------------------------------------------------------- */
 
 const char *messages_template_name(enum template t)
 {

@@ -129,8 +129,7 @@ const struct endpoint payments_mpesa = {
     .name = "payment_mpesa",
     .tag = "Payments",
     .doc = "Sends a prompt to a phone, to pay an order by M-Pesa; what the buyer answers is seen "
-           "in the "
-           "payment.",
+           "in the payment.",
     .start = start,
     .call = call,
     .finish = finish,

@@ -11,9 +11,11 @@
  *     rules.c       how a payment may move                  pure
  *     settle.c      a provider's word and what follows      payments_settle()
  *     excess.c      what must go back                       payments_refund_excess()
- *     attempts.c    opening an attempt; what is due         shared by stripe.c, mpesa.c,
- * simulated.c stripe.c      POST /payments/stripe mpesa.c       POST /payments/mpesa token.c
- * Daraja's token, one for all workers view.c        GET /payments/:id, /payments/order/:order_id
+ *     attempts.c    opening an attempt; what is due         for stripe.c and mpesa.c
+ *     stripe.c      POST /payments/stripe
+ *     mpesa.c       POST /payments/mpesa
+ *     token.c       Daraja's token, one for all workers
+ *     view.c        GET /payments/:id, /payments/order/:order_id
  *     inbox.c       POST /webhooks/stripe, /webhooks/stk/:token; words that wait
  *     c2b.c         POST /webhooks/c2b/:token/...           money sent by hand
  *     asking.c      soko-jobs asks what became of payments; expiry
@@ -55,13 +57,14 @@ extern const struct endpoint refunds_retry;             /* admin.c */
 /* What a provider says of one attempt. */
 struct verdict {
     struct uuid payment;
-    const char *provider; /* "stripe", "mpesa", "simulated" */
-    const char *event_id; /* unique for the provider: the same word heard twice has one effect.
-                             NULL: the inbox has stored it in this transaction, so it is new */
+    const char *provider; /* PROVIDER_NAME_... (rules.h) */
+    /* Unique for the provider: the same word heard twice has one effect. NULL: the inbox has stored
+     * it in this transaction, so it is new. */
+    const char *event_id;
     enum outcome outcome;
-    int64_t
-        amount; /* what was paid, in minor units; compared with what was asked for before anything
-                   is marked. 0: the provider did not say (STK query): what was asked for */
+    /* What was paid, in minor units; compared with what was asked for before anything is marked. 0:
+     * the provider did not say (STK query): what was asked for. */
+    int64_t amount;
     const char *currency;
     const char *receipt; /* or NULL; a later word may only add it */
     const char *failure; /* OUTCOME_FAILED: the provider's code; else NULL */

@@ -138,8 +138,7 @@ const struct endpoint payments_stripe = {
     .name = "payment_stripe",
     .tag = "Payments",
     .doc = "Begins to pay an order by card: the answer's client_secret is for Stripe.js; the open "
-           "attempt "
-           "is given again.",
+           "attempt is given again.",
     .start = start,
     .call = call,
     .finish = finish,
