@@ -34,12 +34,6 @@ static const char *const accounts[LEDGER__ACCOUNTS] = {
     [LEDGER_SUSPENSE] = "suspense",
 };
 
-struct amount_row {
-    int64_t amount;
-};
-static const struct field amount_row_fields[] = {FIELD(struct amount_row, amount)};
-static const struct input amount_row = INPUT(amount_row, "LedgerAmount", NULL);
-
 /* A booking that does not balance is our own mistake: nothing that follows from it may be
  * committed, and running it again would not help. */
 static void
@@ -87,16 +81,5 @@ ledger_book(struct ctx *ctx, const struct ledger_booking *b)
         log_event(LOG_INFO, EVENT("ledger.booked"), TEXT("soko.ledger.kind", kinds[b->kind]),
                   INT("soko.ledger.amount", moved), TEXT("soko.ledger.currency", b->currency),
                   TEXT("trace.id", ctx->trace_id));
-    return e;
-}
-
-enum err
-ledger_cash(struct ctx *ctx, const char *provider, const char *currency, int64_t *out)
-{
-    struct amount_row row = {0};
-
-    enum err e =
-        pg_one(ctx, LEDGER_CASH, &amount_row, &row, ARG_TEXT(provider), ARG_TEXT(currency));
-    *out = row.amount;
     return e;
 }

@@ -92,7 +92,4 @@ struct ledger_sum {
 };
 enum err ledger_sums(struct ctx *ctx, struct ledger_sum **sums, size_t *count);
 
-/* The provider_cash of one provider and currency. */
-enum err ledger_cash(struct ctx *ctx, const char *provider, const char *currency, int64_t *out);
-
 #endif

@@ -13,11 +13,6 @@ SELECT b.id, e.entry_no, e.account, CASE WHEN e.account = 'provider_cash' THEN $
        CASE WHEN e.account = 'store_payable' THEN b.store_id END, e.amount
 FROM booked b CROSS JOIN unnest($8::text[], $9::bigint[]) WITH ORDINALITY AS e (account, amount, entry_no)
 
--- name: LEDGER_CASH
-SELECT coalesce(sum(e.amount), 0)::bigint AS amount
-FROM ledger_entries e JOIN ledger_transactions t ON t.id = e.transaction_id
-WHERE e.account = 'provider_cash' AND e.provider = $1 AND t.currency = $2
-
 -- All that follows is read by `sokoctl ledger check`, in one snapshot, for as long as it takes.
 -- name: LEDGER_SNAPSHOT
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY

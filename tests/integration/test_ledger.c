@@ -232,20 +232,6 @@ START_TEST(eight_bookers_at_once)
 }
 END_TEST
 
-START_TEST(cash_of_a_provider)
-{
-    int64_t before, after;
-
-    ck_assert_int_eq(ledger_cash(ctx, "stripe", "KES", &before), OK);
-    ck_assert_int_eq(
-        book(LEDGER_PAYMENT_SETTLED, new_id(), (struct uuid){{0}}, "stripe", paid_100, 2), OK);
-    ck_assert_int_eq(ledger_cash(ctx, "stripe", "KES", &after), OK);
-    ck_assert_int_eq(after - before, 100);
-    ck_assert_int_eq(ledger_cash(ctx, "stripe", "TZS", &after), OK);
-    ck_assert_int_eq(after, 0);
-}
-END_TEST
-
 /* --- the database itself ---------------------------------------------------------------------- */
 
 struct forged {
@@ -334,7 +320,6 @@ main(void)
     tcase_add_test_raise_signal(t, unbalanced_aborts, SIGABRT);
     tcase_add_test(t, rolled_back_is_not_booked);
     tcase_add_test(t, eight_bookers_at_once);
-    tcase_add_test(t, cash_of_a_provider);
     tcase_add_loop_test(t, commit_demands_zero, 0, (int)(sizeof(forgeries) / sizeof(forgeries[0])));
     tcase_add_loop_test(t, even_the_owner_changes_nothing, 0,
                         (int)(sizeof(changes) / sizeof(changes[0])));
