@@ -212,7 +212,7 @@ drain(const struct lane_state *l, struct slot *slot)
 static enum err
 expire_work(struct ctx *ctx, void *arg)
 {
-    const struct order_id *id = arg;
+    const struct due_id *id = arg;
 
     return payments_expire(ctx, id->id);
 }
@@ -226,7 +226,7 @@ sweep_work(struct ctx *ctx, void *arg)
 }
 
 struct due {
-    struct order_id *ids;
+    struct due_id *ids;
     size_t count;
 };
 
@@ -290,8 +290,8 @@ wait_a_turn(void)
 /* --- providers that have not said ------------------------------------------------------------- */
 
 struct claim {
-    enum err (*take)(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count);
-    struct order_id *ids;
+    enum err (*take)(struct ctx *ctx, int64_t limit, struct due_id **ids, size_t *count);
+    struct due_id *ids;
     size_t count;
 };
 

@@ -150,7 +150,7 @@ daraja_push(struct ctx *ctx, const struct daraja_auth *auth, const struct daraja
             struct daraja_push *out, struct refusal *why)
 {
     const char *msisdn = daraja_msisdn(in->phone);
-    const char *amount = daraja_shillings(ctx, in->amount, 100, DARAJA_MOST);
+    const char *amount = daraja_shillings(ctx, in->amount, DARAJA_LEAST, DARAJA_MOST);
     bool till = conf->daraja_till[0] != '\0';
     struct text body = daraja_body(ctx);
     struct daraja_answer answer;

@@ -30,12 +30,17 @@ struct daraja_auth {
 enum heard daraja_fetch_token(struct ctx *ctx, const char **token, int64_t *expires_s,
                               struct refusal *why);
 
+/* What M-Pesa takes and sends at a time: a shilling, or ten if it is sent, to 250,000. */
+#define DARAJA_LEAST INT64_C(100)
+#define DARAJA_SEND_LEAST INT64_C(1000)
+#define DARAJA_MOST INT64_C(25000000)
+
 /* Whole shillings of an amount, rounded half up, in minor units. */
 int64_t daraja_whole(int64_t minor);
 
 struct daraja_push_in {
     const char *phone;     /* "+254712345678" */
-    int64_t amount;        /* 100 to 25,000,000: a shilling to 250,000 */
+    int64_t amount;        /* DARAJA_LEAST to DARAJA_MOST */
     const char *callback;  /* URL, without the words that Daraja forbids */
     const char *reference; /* at most 12 of A-Z 0-9: the order number */
 };
@@ -89,7 +94,7 @@ enum heard daraja_reverse(struct ctx *ctx, const struct daraja_auth *auth,
 struct daraja_payout_in {
     const char *id; /* OriginatorConversationID: the same for the same refund and attempt */
     const char *phone;
-    int64_t amount; /* 1,000 at least: ten shillings */
+    int64_t amount; /* DARAJA_SEND_LEAST to DARAJA_MOST */
     const char *result, *timeout;
 };
 /* May be repeated with the same id: a duplicate (500.002.1001) is HEARD_DONE, and *out empty. */

@@ -49,6 +49,4 @@ const char *daraja_timestamp(int64_t ms, char out[DARAJA_TIMESTAMP_SIZE]);
 /* The password of M-Pesa Express for that time stamp. */
 const char *daraja_password(struct ctx *ctx, const char *timestamp);
 
-#define DARAJA_MOST (INT64_C(250000) * 100)
-
 #endif

@@ -20,7 +20,6 @@
 
 #include <string.h>
 
-#define PAYOUT_LEAST 1000 /* ten shillings */
 #define SHORTCODE_KIND "4"
 #define REVERSED_KIND "11"
 #define REMARKS "Refund"
@@ -63,7 +62,7 @@ enum heard
 daraja_reverse(struct ctx *ctx, const struct daraja_auth *auth, const struct daraja_reversal_in *in,
                struct daraja_sent *out, struct refusal *why)
 {
-    const char *amount = daraja_shillings(ctx, in->amount, 100, DARAJA_MOST);
+    const char *amount = daraja_shillings(ctx, in->amount, DARAJA_LEAST, DARAJA_MOST);
     struct text body = daraja_body(ctx);
 
     *out = (struct daraja_sent){.conversation = ""};
@@ -88,7 +87,7 @@ enum heard
 daraja_pay(struct ctx *ctx, const struct daraja_auth *auth, const struct daraja_payout_in *in,
            struct daraja_sent *out, struct refusal *why)
 {
-    const char *amount = daraja_shillings(ctx, in->amount, PAYOUT_LEAST, DARAJA_MOST);
+    const char *amount = daraja_shillings(ctx, in->amount, DARAJA_SEND_LEAST, DARAJA_MOST);
     const char *msisdn = daraja_msisdn(in->phone);
     struct text body = daraja_body(ctx);
 

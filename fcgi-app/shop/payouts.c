@@ -4,7 +4,6 @@
  * it is reckoned from the parts that are paid and on their way.
  */
 #include "shop/payouts.h"
-#include "base/clock.h"
 #include "base/config.h"
 #include "shop/req.h"
 #include "shop/stores.h"
@@ -71,14 +70,6 @@ static const struct out_field statement_fields[] = {
 };
 static const struct output statement_out = OUTPUT(statement_fields, "StatementLine");
 
-static struct pg_arg
-time_arg(const char *text)
-{
-    int64_t ms;
-
-    return text != NULL && clock_parse(text, &ms) ? ARG_TIME(ms) : ARG_NULL;
-}
-
 static enum err
 balance(struct req *rq)
 {
@@ -100,7 +91,7 @@ statement(struct req *rq)
     enum err e = stores_of_actor(&rq->ctx, in->store_id, &store);
     return e != OK ? e
                    : reply_keyed_page(rq, PAYOUTS_STATEMENT, PAYOUTS_STATEMENT_COUNT, ARG_ID(store),
-                                      time_arg(in->from), time_arg(in->until));
+                                      req_time(in->from), req_time(in->until));
 }
 
 const struct endpoint payouts_balance = {

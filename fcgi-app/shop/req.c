@@ -6,6 +6,7 @@
  * aborts.
  */
 #include "shop/req.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "io/secret.h"
 
@@ -16,6 +17,14 @@ static const struct out_field message_fields[] = {
     {"message", OUT_TEXT, .eg = "done", .doc = "What was done, in words"},
 };
 const struct output message_out = OUTPUT(message_fields, "Message");
+
+struct pg_arg
+req_time(const char *text)
+{
+    int64_t ms;
+
+    return text != NULL && clock_parse(text, &ms) ? ARG_TIME(ms) : ARG_NULL;
+}
 
 static void
 demand_declared(const struct endpoint *ep, int stmt)

@@ -40,20 +40,23 @@ struct req {
     const void *raw;      /* the body's bytes, if the endpoint takes it raw */
     size_t raw_len;
     const char *signature; /* Stripe-Signature, or "" */
-    struct upload upload; /* the file, if endpoint->upload names its field */
-    const char *address;  /* the client's, as nginx saw it */
-    const char *agent;    /* User-Agent, or "" */
-    int64_t if_match;     /* the version that If-Match names; -1: none; 0: one that cannot be */
-    struct paging paging; /* for SHAPE_PAGE */
-    void *step;           /* handed from start to call to finish */
-    struct text reply;    /* the JSON of `data` */
-    struct text facets;   /* the JSON of `meta.facets`; empty: none */
+    struct upload upload;  /* the file, if endpoint->upload names its field */
+    const char *address;   /* the client's, as nginx saw it */
+    const char *agent;     /* User-Agent, or "" */
+    int64_t if_match;      /* the version that If-Match names; -1: none; 0: one that cannot be */
+    struct paging paging;  /* for SHAPE_PAGE */
+    void *step;            /* handed from start to call to finish */
+    struct text reply;     /* the JSON of `data` */
+    struct text facets;    /* the JSON of `meta.facets`; empty: none */
 };
 
 /* The actor and what he has seen, as the CLAIM statements take them after the id. */
 #define ARG_CLAIM(rq)                                                                              \
     ARG_ID((rq)->ctx.actor.account), ARG_BOOL((rq)->ctx.actor.role == ROLE_ADMIN),                 \
         (rq)->if_match < 0 ? ARG_NULL : ARG_INT((rq)->if_match)
+
+/* A time that a client sent (FORMAT_TIME); null if he did not. */
+struct pg_arg req_time(const char *text);
 
 /* Answers with the first row of `stmt`, as an object; ERR_NOT_FOUND if there is none. */
 #define reply_rows(rq, stmt, ...) reply_rows_args((rq), (stmt), PG_ARGS(__VA_ARGS__))

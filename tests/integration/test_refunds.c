@@ -223,7 +223,7 @@ START_TEST(a_certain_failure_begins_another_attempt)
         if (attempt < conf->refund_attempts)
             change(T_REFUND_DUE, refund, NULL);
     }
-    struct order_id *ids;
+    struct due_id *ids;
     size_t count;
     ck_assert_int_eq(refunds_claim_due(ctx, 1000, &ids, &count), OK);
     for (size_t i = 0; i < count; i++)

@@ -2,6 +2,7 @@
  * How a refund may move, cell by cell; how much goes back, and by which way.
  */
 #include "shop/payments/refund_rules.h"
+#include "shop/payments/rules.h"
 #include "unit.h"
 
 #define STAYS REFUND__COUNT
@@ -192,7 +193,8 @@ START_TEST(test_pause)
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++)
-        ck_assert_int_eq(refund_pause(rows[i].first, rows[i].longest, rows[i].times), rows[i].want);
+        ck_assert_int_eq(payment_pause(rows[i].first, rows[i].longest, rows[i].times),
+                         rows[i].want);
 }
 END_TEST
 

@@ -1,7 +1,6 @@
 /*
  * All orders, for the administrator.
  */
-#include "base/clock.h"
 #include "io/pg.h"
 #include "shop/orders/orders.h"
 #include "shop/req.h"
@@ -51,14 +50,6 @@ static const struct out_field admin_fields[] = {
 };
 static const struct output admin_out = OUTPUT(admin_fields, "AdminOrder");
 
-static struct pg_arg
-time_arg(const char *text)
-{
-    int64_t ms;
-
-    return text != NULL && clock_parse(text, &ms) ? ARG_TIME(ms) : ARG_NULL;
-}
-
 static enum err
 list(struct req *rq)
 {
@@ -66,7 +57,7 @@ list(struct req *rq)
 
     return reply_page(rq, ORDERS_ADMIN_LIST, ORDERS_ADMIN_COUNT, ARG_TEXT(in->status),
                       ARG_TEXT(in->payment_status), ARG_ID_OR_NULL(in->account_id),
-                      ARG_TEXT(in->order_number), time_arg(in->from), time_arg(in->until));
+                      ARG_TEXT(in->order_number), req_time(in->from), req_time(in->until));
 }
 
 const struct endpoint orders_admin_list = {

@@ -61,8 +61,8 @@ static const struct field stock_row_fields[] = {
 };
 static const struct input stock_row = INPUT(stock_row, "StockRow", NULL);
 
-static const struct field order_id_fields[] = {FIELD(struct order_id, id)};
-static const struct input order_id = INPUT(order_id, "OrderId", NULL);
+static const struct field due_id_fields[] = {FIELD(struct due_id, id)};
+static const struct input due_id = INPUT(due_id, "DueOrder", NULL);
 
 static const struct uuid nobody;
 
@@ -305,7 +305,7 @@ orders_expire(struct ctx *ctx, struct order *o)
 }
 
 enum err
-orders_due(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count)
+orders_due(struct ctx *ctx, int64_t limit, struct due_id **ids, size_t *count)
 {
-    return pg_all(ctx, ORDERS_EXPIRED, &order_id, ids, count, ARG_INT(limit));
+    return pg_all(ctx, ORDERS_EXPIRED, &due_id, ids, count, ARG_INT(limit));
 }

@@ -111,11 +111,12 @@ int64_t orders_owed(const struct order *o);
  * revive. */
 int64_t orders_owed_revived(const struct order *o);
 
-struct order_id {
+/* What the clock has to look at: an order here, a payment or a refund in payments.h. */
+struct due_id {
     struct uuid id;
 };
 
 /* At most `limit` orders that are due; for the clock. */
-enum err orders_due(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count);
+enum err orders_due(struct ctx *ctx, int64_t limit, struct due_id **ids, size_t *count);
 
 #endif

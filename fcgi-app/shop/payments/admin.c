@@ -9,7 +9,6 @@
  *
  * Who did it is in the log.
  */
-#include "base/clock.h"
 #include "base/log.h"
 #include "io/pg.h"
 #include "shop/ledger.h"
@@ -18,10 +17,6 @@
 #include "shop/req.h"
 
 #include <string.h>
-
-#define PAYMENT_STATUSES                                                                           \
-    "initiating|processing|unknown|succeeded|failed|cancelled|abandoned|partially_refunded|"       \
-    "refunded|needs_review"
 
 struct payment_query {
     uint64_t sent;
@@ -32,9 +27,9 @@ struct payment_query {
 };
 static const struct field payment_query_fields[] = {
     PAGE_FIELDS(struct payment_query),
-    FIELD(struct payment_query, status, .one_of = PAYMENT_STATUSES, .eg = "needs_review",
+    FIELD(struct payment_query, status, .one_of = PAYMENT_WORDS, .eg = "needs_review",
           .doc = "Stand so"),
-    FIELD(struct payment_query, provider, .one_of = "simulated|stripe|mpesa", .eg = "mpesa",
+    FIELD(struct payment_query, provider, .one_of = PROVIDER_WORDS, .eg = "mpesa",
           .doc = "By this provider"),
     FIELD(struct payment_query, receipt, .max = 255, .eg = "THC9YIBI4J",
           .doc = "With the provider's receipt: M-Pesa's, or Stripe's charge"),
@@ -73,8 +68,8 @@ static const struct out_field payment_fields[] = {
     {"account_id", OUT_ID, .nullable = true, .eg = "01920000-0000-7000-8000-000000000001",
      .doc = "The buyer"},
     {"account_name", OUT_TEXT, .nullable = true, .eg = "Ann Wanjiru", .doc = "The buyer's name"},
-    {"provider", OUT_TEXT, .one_of = "simulated|stripe|mpesa", .eg = "mpesa", .doc = "By whom"},
-    {"status", OUT_TEXT, .one_of = PAYMENT_STATUSES, .eg = "succeeded", .doc = "How it stands"},
+    {"provider", OUT_TEXT, .one_of = PROVIDER_WORDS, .eg = "mpesa", .doc = "By whom"},
+    {"status", OUT_TEXT, .one_of = PAYMENT_WORDS, .eg = "succeeded", .doc = "How it stands"},
     {"amount", OUT_MONEY, .eg = "1700", .doc = "What it is for"},
     {"received", OUT_MONEY, .nullable = true, .eg = "1700", .doc = "What has come; null: nothing"},
     {"refunded", OUT_MONEY, .eg = "0", .doc = "What went back"},
@@ -111,14 +106,6 @@ static const struct input order_of_row = INPUT(order_of_row, "OrderOfReview", NU
 
 static const struct uuid nobody;
 
-static struct pg_arg
-time_arg(const char *text)
-{
-    int64_t ms;
-
-    return text != NULL && clock_parse(text, &ms) ? ARG_TIME(ms) : ARG_NULL;
-}
-
 static enum err
 list(struct req *rq)
 {
@@ -126,7 +113,7 @@ list(struct req *rq)
 
     return reply_page(rq, PAYMENTS_ADMIN_LIST, PAYMENTS_ADMIN_COUNT, ARG_TEXT(in->status),
                       ARG_TEXT(in->provider), ARG_TEXT(in->receipt), ARG_TEXT(in->order_number),
-                      ARG_ID_OR_NULL(in->account_id), time_arg(in->from), time_arg(in->until));
+                      ARG_ID_OR_NULL(in->account_id), req_time(in->from), req_time(in->until));
 }
 
 static void

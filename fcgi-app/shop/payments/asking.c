@@ -59,9 +59,8 @@ struct count_row {
 static const struct field count_row_fields[] = {FIELD(struct count_row, n)};
 static const struct input count_row = INPUT(count_row, "OpenCount", NULL);
 
-static const struct field due_id_fields[] = {FIELD(struct order_id, id)};
-static const struct input due_id = {
-    .name = "DuePayment", .size = sizeof(struct order_id), .fields = due_id_fields, .count = 1};
+static const struct field due_id_fields[] = {FIELD(struct due_id, id)};
+static const struct input due_id = INPUT(due_id, "DuePayment", NULL);
 
 static const struct uuid nobody;
 
@@ -425,8 +424,9 @@ apply_work(struct ctx *ctx, void *arg)
         return e;
     bool again = attempts_is_open(&now) || (q->waiting > 0 && q->finding == FOUND_NOTHING &&
                                             now.age_ms < conf->payment_give_up.ms);
-    return pg_run(ctx, PAYMENTS_ASK_LATER, ARG_ID(q->payment),
-                  again ? ARG_INT(attempts_pause(now.times_asked)) : ARG_NULL);
+    int64_t pause =
+        payment_pause(conf->payment_ask_after.ms, conf->payment_ask_max.ms, now.times_asked);
+    return pg_run(ctx, PAYMENTS_ASK_LATER, ARG_ID(q->payment), again ? ARG_INT(pause) : ARG_NULL);
 }
 
 static enum err
@@ -473,7 +473,7 @@ payments_ask_about(struct ctx *ctx, struct uuid payment)
 /* --- the clock -------------------------------------------------------------------------------- */
 
 enum err
-payments_claim_due(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count)
+payments_claim_due(struct ctx *ctx, int64_t limit, struct due_id **ids, size_t *count)
 {
     return pg_all(ctx, PAYMENTS_CLAIM, &due_id, ids, count, ARG_INT(limit),
                   ARG_INT(conf->jobs_lease.ms));

@@ -106,16 +106,6 @@ payments_wanted(const struct order *o)
     return strcmp(o->payment_status, "unpaid") == 0 ? payments_due(o) : 0;
 }
 
-int64_t
-attempts_pause(int64_t times_asked)
-{
-    int64_t ms = conf->payment_ask_after.ms;
-
-    for (int64_t i = 0; i < times_asked && ms < conf->payment_ask_max.ms; i++)
-        ms *= 2;
-    return ms < conf->payment_ask_max.ms ? ms : conf->payment_ask_max.ms;
-}
-
 void
 attempts_log(const char *event, const struct attempt *a, const char *outcome, const char *failure)
 {
@@ -208,7 +198,7 @@ demand_taken(struct ctx *ctx, const struct opening *w, const struct order *o, in
     if (strcmp(o->currency, "KES") != 0)
         return fail(ctx, ERR_VALIDATION, "order_id", "M-Pesa takes KES only");
     *asked = daraja_whole(due);
-    if (*asked < MPESA_LEAST || *asked > MPESA_MOST)
+    if (*asked < DARAJA_LEAST || *asked > DARAJA_MOST)
         return fail(ctx, ERR_VALIDATION, "order_id",
                     "M-Pesa takes 1 to 250,000 shillings at a time");
     return OK;
@@ -255,7 +245,6 @@ add(struct ctx *ctx, struct opening *w, const struct order *o, int64_t asked)
         e = attempts_lock(ctx, id, &w->attempt);
     if (e != OK)
         return e;
-    w->fresh = true;
     orders_note(ctx, o->id, "payment_initiated");
     attempts_log("payment.initiated", &w->attempt, NULL, NULL);
     return OK;
@@ -268,7 +257,6 @@ attempts_open(struct ctx *ctx, struct opening *w)
     bool found;
     int64_t asked;
 
-    w->fresh = false;
     w->in_the_way = (struct uuid){{0}};
     enum err e = orders_lock(ctx, w->order, ctx->actor.account, &o);
     if (e == ERR_NOT_FOUND)

@@ -13,12 +13,6 @@
 #include "providers/outside.h"
 #include "shop/payments/payments.h"
 
-#define PROVIDER_NAME_STRIPE "stripe"
-#define PROVIDER_NAME_MPESA "mpesa"
-#define PROVIDER_NAME_SIMULATED "simulated"
-
-#define MPESA_LEAST INT64_C(100)     /* a shilling */
-#define MPESA_MOST INT64_C(25000000) /* 250,000 shillings */
 #define CALLBACK_TOKEN_BYTES 32
 
 struct attempt {
@@ -55,7 +49,6 @@ struct opening {
     const uint8_t *token_hash; /* M-Pesa */
     /* What came of it. */
     struct attempt attempt; /* to go on with, unless something is in the way */
-    bool fresh;             /* it was made just now: nobody has been called */
     struct uuid
         in_the_way; /* another attempt that must be closed first: ask, then open again; or nil */
 };
@@ -74,15 +67,16 @@ enum err attempts_open_after(struct ctx *ctx, struct opening *w);
 const char *attempts_token(struct ctx *ctx, uint8_t hash[SHA256_SIZE]);
 void attempts_token_hash(const char *token, uint8_t hash[SHA256_SIZE]);
 
+/* What M-Pesa wants to hear once its word is kept (inbox.c). */
+extern const struct output payments_ack_out;
+enum err payments_acknowledge(struct req *rq);
+
 /* Ends a step of money: refuses the caller, and yet commits what is known. */
 enum err attempts_refuse(struct ctx *ctx, const struct attempt *a, enum heard heard,
                          const struct refusal *why);
 
-/* A fault point on behalf of an order, once the transaction is committed. */
+/* A fault point on behalf of an order, or of nobody, once the transaction is committed. */
 void attempts_fault_after_commit(struct ctx *ctx, enum fault f, struct uuid order);
-
-/* When to ask for the n-th time, in ms from now: conf->payment_ask_after, doubled each time. */
-int64_t attempts_pause(int64_t times_asked);
 
 /* One line of the log about an attempt. */
 void attempts_log(const char *event, const struct attempt *a, const char *outcome,

@@ -25,7 +25,6 @@
 #include "providers/daraja.h"
 #include "shop/ledger.h"
 #include "shop/payments/attempts.h"
-#include "shop/payments/payments.h"
 #include "shop/req.h"
 #include "shop/stmt.h"
 
@@ -34,12 +33,6 @@
 #define KES "KES"
 #define BILL_MOST 12
 #define PULL_MS ((48 * 60 - 5) * INT64_C(60000)) /* Daraja knows the last 48 hours */
-
-static const struct out_field ack_fields[] = {
-    {"ResultCode", OUT_INT, .eg = "0", .doc = "0: it was heard"},
-    {"ResultDesc", OUT_TEXT, .eg = "Success", .doc = "The same in words"},
-};
-static const struct output ack_out = OUTPUT(ack_fields, "PaybillAck");
 
 static const struct out_field answer_fields[] = {
     {"ResultCode", OUT_TEXT, .one_of = "0|C2B00012|C2B00013|C2B00015|C2B00016", .eg = "0",
@@ -183,7 +176,7 @@ park(struct ctx *ctx, const struct daraja_c2b *c, struct uuid *payment)
     };
 
     *payment = uuid_v7(ctx->now_ms);
-    log_event(LOG_WARN, EVENT("payment.parked"), TEXT("soko.payment.provider", "mpesa"),
+    log_event(LOG_WARN, EVENT("payment.parked"), TEXT("soko.payment.provider", PROVIDER_NAME_MPESA),
               TEXT("event.reason", "unknown bill"), INT("soko.payment.amount", c->amount));
     enum err e = pg_run(ctx, C2B_PARK, ARG_ID(*payment), ARG_INT(c->amount), ARG_TEXT(c->receipt),
                         ARG_TEXT(arena_printf(ctx->arena, "unknown bill: %.40s", c->bill)));
@@ -191,7 +184,7 @@ park(struct ctx *ctx, const struct daraja_c2b *c, struct uuid *payment)
         return e;
     return ledger_book(ctx, &(struct ledger_booking){.kind = LEDGER_PAYMENT_PARKED,
                                                      .subject = *payment,
-                                                     .provider = "mpesa",
+                                                     .provider = PROVIDER_NAME_MPESA,
                                                      .currency = KES,
                                                      .entries = entries,
                                                      .count = 2});
@@ -202,7 +195,7 @@ settle(struct ctx *ctx, const struct daraja_c2b *c, struct uuid payment)
 {
     const struct verdict v = {
         .payment = payment,
-        .provider = "mpesa",
+        .provider = PROVIDER_NAME_MPESA,
         .event_id = NULL, /* stored already, in this transaction */
         .outcome = OUTCOME_PAID,
         .amount = c->amount,
@@ -297,14 +290,6 @@ wait_for_daraja(struct ctx *ctx, const struct daraja_c2b *c, const char *body)
     return e;
 }
 
-static void
-stored(struct ctx *ctx, void *arg)
-{
-    (void)ctx;
-    (void)arg;
-    fault_point(FAULT_WEBHOOK_STORED);
-}
-
 static enum err
 confirmation(struct req *rq)
 {
@@ -324,10 +309,8 @@ confirmation(struct req *rq)
                                                                    : wait_for_daraja(ctx, &c, body);
     if (e != OK)
         return e;
-    after_commit(ctx, stored, NULL);
-    text_clear(&rq->reply);
-    text_puts(&rq->reply, "{\"ResultCode\":0,\"ResultDesc\":\"Success\"}");
-    return OK;
+    attempts_fault_after_commit(ctx, FAULT_WEBHOOK_STORED, nobody);
+    return payments_acknowledge(rq);
 }
 
 /* --- asking Daraja ---------------------------------------------------------------------------- */
@@ -391,14 +374,13 @@ payments_c2b_finish(struct ctx *ctx, void *step)
 
 /* --- looking again ---------------------------------------------------------------------------- */
 
-enum err
-payments_claim_doubts(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count)
-{
-    static const struct field fields[] = { FIELD(struct order_id, id) };
-    static const struct input doubt = {
-        .name = "DoubtfulPayment", .size = sizeof(struct order_id), .fields = fields, .count = 1};
+static const struct field due_id_fields[] = {FIELD(struct due_id, id)};
+static const struct input due_id = INPUT(due_id, "DoubtfulPayment", NULL);
 
-    return pg_all(ctx, C2B_DOUBTS, &doubt, ids, count, ARG_INT(limit),
+enum err
+payments_claim_doubts(struct ctx *ctx, int64_t limit, struct due_id **ids, size_t *count)
+{
+    return pg_all(ctx, C2B_DOUBTS, &due_id, ids, count, ARG_INT(limit),
                   ARG_INT(conf->jobs_lease.ms));
 }
 
@@ -471,6 +453,6 @@ const struct endpoint payments_c2b_confirmation = {
     .run = confirmation,
     .raw = true,
     .bare = true,
-    .out = &ack_out,
+    .out = &payments_ack_out,
     .errors = {ERR_VALIDATION, ERR_NOT_FOUND},
 };

@@ -77,13 +77,6 @@ keep(struct ctx *ctx, const struct word *w, const char *state, struct uuid *id, 
 
 /* --- Stripe ----------------------------------------------------------------------------------- */
 
-static bool
-key_is_live(void)
-{
-    return strncmp(conf->stripe_secret_key, "sk_live_", 8) == 0 ||
-           strncmp(conf->stripe_secret_key, "rk_live_", 8) == 0;
-}
-
 static enum err
 demand_authentic(struct req *rq)
 {
@@ -95,15 +88,15 @@ demand_authentic(struct req *rq)
                                        conf->stripe_tolerance.ms / 1000);
     if (fault == NULL)
         return OK;
-    log_event(LOG_WARN, EVENT("webhook.refused"), TEXT("soko.payment.provider", "stripe"),
-              TEXT("error.message", fault));
+    log_event(LOG_WARN, EVENT("webhook.refused"),
+              TEXT("soko.payment.provider", PROVIDER_NAME_STRIPE), TEXT("error.message", fault));
     return fail(&rq->ctx, ERR_VALIDATION, NULL, "the signature is not valid");
 }
 
 static enum err
 demand_ours(struct ctx *ctx, const struct stripe_event *event)
 {
-    if (event->livemode != key_is_live())
+    if (event->livemode != stripe_is_live())
         return fail(ctx, ERR_VALIDATION, NULL, "an event of another mode than our key's");
     if (event->api_version == NULL || strcmp(event->api_version, conf->stripe_api_version) != 0)
         log_event(LOG_WARN, EVENT("webhook.other_version"),
@@ -262,6 +255,20 @@ payments_hear(struct ctx *ctx, const struct delivery *d)
 
 /* --- M-Pesa ----------------------------------------------------------------------------------- */
 
+static const struct out_field ack_fields[] = {
+    {"ResultCode", OUT_INT, .eg = "0", .doc = "0: it is kept"},
+    {"ResultDesc", OUT_TEXT, .eg = "Accepted", .doc = "The same in a word"},
+};
+const struct output payments_ack_out = OUTPUT(ack_fields, "CallbackAccepted");
+
+enum err
+payments_acknowledge(struct req *rq)
+{
+    text_clear(&rq->reply);
+    text_puts(&rq->reply, "{\"ResultCode\":0,\"ResultDesc\":\"Accepted\"}");
+    return OK;
+}
+
 static const char *
 id_of_callback(struct ctx *ctx, const struct req *rq, struct uuid payment)
 {
@@ -393,15 +400,8 @@ stk_callback(struct req *rq)
     w.body = arena_strndup(ctx->arena, rq->raw, rq->raw_len);
     w.subject = a.id;
     e = take_callback(ctx, rq, &a, &c, &w);
-    text_puts(&rq->reply, "{\"ResultCode\":0,\"ResultDesc\":\"Accepted\"}");
-    return e;
+    return e != OK ? e : payments_acknowledge(rq);
 }
-
-static const struct out_field accepted_fields[] = {
-    {"ResultCode", OUT_INT, .eg = "0", .doc = "0: it is kept"},
-    {"ResultDesc", OUT_TEXT, .eg = "Accepted", .doc = "The same in a word"},
-};
-static const struct output accepted_out = OUTPUT(accepted_fields, "CallbackAccepted");
 
 const struct endpoint payments_stripe_event = {
     .name = "webhook_stripe",
@@ -419,6 +419,6 @@ const struct endpoint payments_stk_callback = {
     .run = stk_callback,
     .raw = true,
     .bare = true,
-    .out = &accepted_out,
+    .out = &payments_ack_out,
     .errors = {ERR_VALIDATION, ERR_NOT_FOUND},
 };

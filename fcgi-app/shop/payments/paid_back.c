@@ -171,17 +171,11 @@ note(struct ctx *ctx, const struct refund *r, const char *event)
         orders_note_part(ctx, r->order_id, r->store_id, event);
 }
 
-/* refunds_payable was credited when the refund was asked for; now it has gone. */
 static enum err
-book_paid(struct ctx *ctx, const struct refund *r)
+book(struct ctx *ctx, const struct refund *r, enum ledger_kind kind,
+     const struct ledger_entry entries[3])
 {
-    const struct ledger_entry entries[] = {
-        {LEDGER_REFUNDS_PAYABLE, r->amount},
-        {LEDGER_PROVIDER_CASH, -r->sent_amount},
-        {LEDGER_ROUNDING, r->sent_amount - r->amount},
-    };
-
-    return ledger_book(ctx, &(struct ledger_booking){.kind = LEDGER_REFUND_PAID,
+    return ledger_book(ctx, &(struct ledger_booking){.kind = kind,
                                                      .subject = r->id,
                                                      .order = r->order_id,
                                                      .provider = r->provider,
@@ -190,25 +184,32 @@ book_paid(struct ctx *ctx, const struct refund *r)
                                                      .count = 3});
 }
 
+/* refunds_payable was credited when the refund was asked for; now it has gone. */
+static enum err
+book_paid(struct ctx *ctx, const struct refund *r)
+{
+    const struct ledger_entry entries[3] = {
+        {LEDGER_REFUNDS_PAYABLE, r->amount},
+        {LEDGER_PROVIDER_CASH, -r->sent_amount},
+        {LEDGER_ROUNDING, r->sent_amount - r->amount},
+    };
+
+    return book(ctx, r, LEDGER_REFUND_PAID, entries);
+}
+
 /* The money is with the provider again, and the buyer's: all that was booked of this refund, back.
  */
 static enum err
 book_reversed(struct ctx *ctx, const struct refund *r)
 {
     bool in_review = strcmp(r->reason, REASON_REVIEW) == 0;
-    const struct ledger_entry entries[] = {
+    const struct ledger_entry entries[3] = {
         {LEDGER_PROVIDER_CASH, r->sent_amount},
         {in_review ? LEDGER_SUSPENSE : LEDGER_BUYER_FUNDS, -r->amount},
         {LEDGER_ROUNDING, r->amount - r->sent_amount},
     };
 
-    return ledger_book(ctx, &(struct ledger_booking){.kind = LEDGER_REFUND_REVERSED,
-                                                     .subject = r->id,
-                                                     .order = r->order_id,
-                                                     .provider = r->provider,
-                                                     .currency = r->currency,
-                                                     .entries = entries,
-                                                     .count = 3});
+    return book(ctx, r, LEDGER_REFUND_REVERSED, entries);
 }
 
 static enum err
@@ -229,7 +230,7 @@ next_attempt(const struct ctx *ctx, const struct refund *r)
     if (r->attempt >= conf->refund_attempts)
         return 0;
     return ctx->now_ms +
-           refund_pause(conf->refund_ask_after.ms, conf->payment_ask_max.ms, r->attempt - 1);
+           payment_pause(conf->refund_ask_after.ms, conf->payment_ask_max.ms, r->attempt - 1);
 }
 
 /* What takes its place counts as its next attempt, so that a card that always gives back is not

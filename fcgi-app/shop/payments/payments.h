@@ -134,14 +134,13 @@ enum err payments_c2b_finish(struct ctx *ctx, void *step);
 /* The clock of the payments lane. Claims what is due, so that no other process asks too, for
  * conf->jobs_lease; then, for each, asks the provider outside of a transaction and applies his word
  * in one of its own. Failures are logged and asked again later. */
-enum err payments_claim_due(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count);
+enum err payments_claim_due(struct ctx *ctx, int64_t limit, struct due_id **ids, size_t *count);
 void payments_ask_about(struct ctx *ctx, struct uuid payment);
-enum err refunds_claim_due(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count);
+enum err refunds_claim_due(struct ctx *ctx, int64_t limit, struct due_id **ids, size_t *count);
 void refunds_ask_about(struct ctx *ctx, struct uuid refund);
 
 /* The same for money sent by hand that was taken for a prompt's: was it? (c2b.c) */
-enum err payments_claim_doubts(struct ctx *ctx, int64_t limit, struct order_id **ids,
-                               size_t *count);
+enum err payments_claim_doubts(struct ctx *ctx, int64_t limit, struct due_id **ids, size_t *count);
 void payments_recheck(struct ctx *ctx, struct uuid payment);
 
 /* In a transaction: an order that was not paid in time. Closes an open attempt (the provider is

@@ -8,13 +8,11 @@
  * twice 5.25 of 10.50, for which 11 were taken, is 5 and then 6.
  */
 #include "shop/payments/refund_rules.h"
+#include "providers/daraja.h"
+#include "shop/payments/rules.h"
 
 #include <stddef.h>
 #include <string.h>
-
-#define SHILLING INT64_C(100)
-#define B2C_LEAST (10 * SHILLING)
-#define B2C_MOST (250000 * SHILLING)
 
 static const char *const status_names[REFUND__COUNT] = {
     [REFUND_PENDING] = "pending",     [REFUND_SENDING] = "sending", [REFUND_SENT] = "sent",
@@ -103,17 +101,11 @@ refund_moves(enum refund_status from, enum refund_news news, enum refund_channel
     return false;
 }
 
-static int64_t
-whole_shillings(int64_t minor)
-{
-    return (minor + SHILLING / 2) / SHILLING * SHILLING;
-}
-
 static const char *
 plan_mpesa(const struct refund_case *c, enum refund_channel *by, int64_t *amount)
 {
     int64_t left = c->received - c->sent;
-    int64_t due = whole_shillings(c->back + c->amount) - c->sent;
+    int64_t due = daraja_whole(c->back + c->amount) - c->sent;
 
     *amount = due < left ? due : left;
     if (*amount <= 0)
@@ -124,33 +116,23 @@ plan_mpesa(const struct refund_case *c, enum refund_channel *by, int64_t *amount
     *by = BACK_BY_B2C;
     if (!c->has_phone)
         return "the payer's phone number is not known, and only a whole payment can be reversed";
-    if (*amount < B2C_LEAST)
+    if (*amount < DARAJA_SEND_LEAST)
         return "M-Pesa sends no less than 10 shillings";
-    return *amount > B2C_MOST ? "M-Pesa sends no more than 250,000 shillings" : NULL;
+    return *amount > DARAJA_MOST ? "M-Pesa sends no more than 250,000 shillings" : NULL;
 }
 
 const char *
 refund_plan(const struct refund_case *c, enum refund_channel *by, int64_t *amount)
 {
-    if (strcmp(c->provider, "mpesa") == 0)
+    if (strcmp(c->provider, PROVIDER_NAME_MPESA) == 0)
         return plan_mpesa(c, by, amount);
     int64_t left = c->received - c->sent;
     *amount = c->amount < left ? c->amount : left;
     *by = BACK_BY_NOBODY;
     if (*amount <= 0)
         return "nothing is left of what was received";
-    if (strcmp(c->provider, "simulated") == 0)
+    if (strcmp(c->provider, PROVIDER_NAME_SIMULATED) == 0)
         return NULL;
     *by = BACK_BY_STRIPE;
     return c->has_ref ? NULL : "the provider's name of the payment is not known";
-}
-
-int64_t
-refund_pause(int64_t first, int64_t longest, int64_t times)
-{
-    int64_t ms = first;
-
-    for (int64_t i = 0; i < times && ms < longest; i++)
-        ms *= 2;
-    return ms < longest ? ms : longest;
 }

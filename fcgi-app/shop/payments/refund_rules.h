@@ -61,7 +61,4 @@ struct refund_case {
  * that many small refunds neither lose nor win; and it is never more than what was received. */
 const char *refund_plan(const struct refund_case *c, enum refund_channel *by, int64_t *amount);
 
-/* The pause after `times` pauses: `first`, doubled each time, at most `longest`. Milliseconds. */
-int64_t refund_pause(int64_t first, int64_t longest, int64_t times);
-
 #endif

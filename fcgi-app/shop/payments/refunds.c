@@ -18,14 +18,14 @@
 #include "base/log.h"
 #include "io/pg.h"
 #include "io/tx.h"
+#include "shop/payments/attempts.h"
 #include "shop/payments/refunds.h"
 #include "shop/stmt.h"
 
 #include <string.h>
 
-static const struct field due_fields[] = {FIELD(struct order_id, id)};
-static const struct input due = {
-    .name = "DueRefund", .size = sizeof(struct order_id), .fields = due_fields, .count = 1};
+static const struct field due_id_fields[] = {FIELD(struct due_id, id)};
+static const struct input due_id = INPUT(due_id, "DueRefund", NULL);
 
 struct others_row {
     int64_t amount, sent;
@@ -257,22 +257,13 @@ refunds_call(struct ctx *ctx, void *step)
 
 /* --- finish ----------------------------------------------------------------------------------- */
 
-static void
-noted(struct ctx *ctx, void *arg)
-{
-    const struct refund_step *s = arg;
-
-    (void)ctx;
-    fault_point_of(FAULT_REFUND_NOTED, s->subject);
-}
-
 /* Nothing new is known, or not enough: the same attempt is looked at again. */
 static enum err
 look_later(struct ctx *ctx, const struct refund *r)
 {
     char id[UUID_TEXT_SIZE];
     int64_t pause =
-        refund_pause(conf->refund_ask_after.ms, conf->payment_ask_max.ms, r->times_asked);
+        payment_pause(conf->refund_ask_after.ms, conf->payment_ask_max.ms, r->times_asked);
 
     if (r->times_asked + 1 >= conf->refund_attempts)
         log_event(LOG_ERROR, EVENT("refund.nobody_knows"),
@@ -363,16 +354,16 @@ refunds_finish(struct ctx *ctx, void *step)
     enum err e = refunds_lock(ctx, s->refund, &r);
     if (e == OK && r.attempt == s->attempt && r.has_channel && r.channel == s->channel)
         e = note_answer(ctx, &r, s);
-    after_commit(ctx, noted, s);
+    attempts_fault_after_commit(ctx, FAULT_REFUND_NOTED, s->subject);
     return e;
 }
 
 /* --- the clock -------------------------------------------------------------------------------- */
 
 enum err
-refunds_claim_due(struct ctx *ctx, int64_t limit, struct order_id **ids, size_t *count)
+refunds_claim_due(struct ctx *ctx, int64_t limit, struct due_id **ids, size_t *count)
 {
-    return pg_all(ctx, REFUNDS_CLAIM_DUE, &due, ids, count, ARG_INT(limit),
+    return pg_all(ctx, REFUNDS_CLAIM_DUE, &due_id, ids, count, ARG_INT(limit),
                   ARG_TIME(ctx->now_ms + conf->jobs_lease.ms));
 }
 

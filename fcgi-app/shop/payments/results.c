@@ -12,16 +12,11 @@
 #include "base/log.h"
 #include "io/pg.h"
 #include "io/tx.h"
+#include "shop/payments/attempts.h"
 #include "shop/payments/refunds.h"
 #include "shop/req.h"
 
 #include <string.h>
-
-static const struct out_field ack_fields[] = {
-    {"ResultCode", OUT_INT, .eg = "0", .doc = "0: it was heard"},
-    {"ResultDesc", OUT_TEXT, .eg = "Accepted", .doc = "The same in words"},
-};
-static const struct output ack_out = OUTPUT(ack_fields, "ResultAck");
 
 struct token_row {
     struct uuid id;
@@ -32,23 +27,6 @@ static const struct field token_row_fields[] = {
     FIELD(struct token_row, attempt),
 };
 static const struct input token_row = INPUT(token_row, "TokenOfRefund", NULL);
-
-static enum err
-acknowledge(struct req *rq)
-{
-    text_clear(&rq->reply);
-    text_puts(&rq->reply, "{\"ResultCode\":0,\"ResultDesc\":\"Accepted\"}");
-    return OK;
-}
-
-static void
-stored(struct ctx *ctx, void *arg)
-{
-    const struct uuid *subject = arg;
-
-    (void)ctx;
-    fault_point_of(FAULT_WEBHOOK_STORED, *subject);
-}
 
 /* The refund whose attempt the token names, under its locks. *current: that attempt is still the
  * one that is under way. */
@@ -70,10 +48,8 @@ find(struct req *rq, struct refund *r, bool *current)
     if (e != OK)
         return e;
     *current = r->attempt == row.attempt;
-    struct uuid *subject = arena_alloc(ctx->arena, sizeof(*subject));
-    *subject = refunds_subject(r);
-    fault_point_of(FAULT_WEBHOOK_HEARD, *subject);
-    after_commit(ctx, stored, subject);
+    fault_point_of(FAULT_WEBHOOK_HEARD, refunds_subject(r));
+    attempts_fault_after_commit(ctx, FAULT_WEBHOOK_STORED, refunds_subject(r));
     return OK;
 }
 
@@ -195,7 +171,7 @@ result(struct req *rq)
     e = keep(rq, &r, "result", listed, &first);
     if (e == OK && first && current)
         e = listed ? hear(ctx, &r, &said) : pg_touch(ctx, REFUNDS_ASK_NOW, NULL, ARG_ID(r.id));
-    return e != OK ? e : acknowledge(rq);
+    return e != OK ? e : payments_acknowledge(rq);
 }
 
 /* Too slow is not failed: it only makes us ask. */
@@ -210,7 +186,7 @@ timeout(struct req *rq)
         e = keep(rq, &r, "timeout", false, &first);
     if (e == OK && first && current)
         e = pg_touch(&rq->ctx, REFUNDS_ASK_NOW, NULL, ARG_ID(r.id));
-    return e != OK ? e : acknowledge(rq);
+    return e != OK ? e : payments_acknowledge(rq);
 }
 
 const struct endpoint payments_result = {
@@ -220,7 +196,7 @@ const struct endpoint payments_result = {
     .run = result,
     .raw = true,
     .bare = true,
-    .out = &ack_out,
+    .out = &payments_ack_out,
     .errors = {ERR_VALIDATION, ERR_NOT_FOUND},
 };
 const struct endpoint payments_timeout = {
@@ -230,6 +206,6 @@ const struct endpoint payments_timeout = {
     .run = timeout,
     .raw = true,
     .bare = true,
-    .out = &ack_out,
+    .out = &payments_ack_out,
     .errors = {ERR_NOT_FOUND},
 };

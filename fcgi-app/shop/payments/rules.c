@@ -94,3 +94,13 @@ payment_moves(enum payment_status from, enum outcome word, bool matches, enum pa
     }
     return false;
 }
+
+int64_t
+payment_pause(int64_t first, int64_t longest, int64_t times)
+{
+    int64_t ms = first;
+
+    for (int64_t i = 0; i < times && ms < longest; i++)
+        ms *= 2;
+    return ms < longest ? ms : longest;
+}

@@ -8,6 +8,7 @@
 #define SOKO_SHOP_PAYMENTS_RULES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum payment_status {
     PAYMENT_INITIATING, /* our row stands; nobody was called, or nobody knows */
@@ -35,7 +36,13 @@ enum outcome {
     OUTCOME__COUNT
 };
 
-/* The words of the API. */
+/* Who takes the money: the words of the rows and of the API. */
+#define PROVIDER_NAME_STRIPE "stripe"
+#define PROVIDER_NAME_MPESA "mpesa"
+#define PROVIDER_NAME_SIMULATED "simulated"
+#define PROVIDER_WORDS "simulated|stripe|mpesa"
+
+/* A payment's states, as the words of the API. */
 #define PAYMENT_WORDS                                                                              \
     "initiating|processing|unknown|succeeded|failed|cancelled|abandoned|partially_refunded|"       \
     "refunded|needs_review"
@@ -51,5 +58,9 @@ bool payment_is_open(enum payment_status s);
  * asked for. False if it stays where it is. */
 bool payment_moves(enum payment_status from, enum outcome word, bool matches,
                    enum payment_status *to);
+
+/* How long to wait before a provider is asked again, after `times` pauses: `first`, doubled each
+ * time, at most `longest`. Milliseconds. */
+int64_t payment_pause(int64_t first, int64_t longest, int64_t times);
 
 #endif

@@ -14,7 +14,6 @@
  */
 #include "base/fault.h"
 #include "base/log.h"
-#include "base/money.h"
 #include "io/pg.h"
 #include "shop/ledger.h"
 #include "shop/messages.h"
@@ -38,20 +37,6 @@ static const struct input owner_row = INPUT(owner_row, "OwnerOfReceipt", NULL);
 
 static const struct uuid nobody;
 
-static void
-tell_buyer(struct ctx *ctx, const struct order *o)
-{
-    char text[MONEY_TEXT_SIZE];
-    const struct message_param params[] = {
-        {"order_number", o->order_number},
-        {"amount", arena_strdup(ctx->arena, money_text(orders_owed(o), o->currency, text))},
-        {"currency", o->currency},
-    };
-
-    messages_send(ctx, o->account_id, TEMPLATE_ORDER_PAID, params,
-                  sizeof(params) / sizeof(params[0]));
-}
-
 enum err
 payments_money_came(struct ctx *ctx, struct order *o)
 {
@@ -67,7 +52,8 @@ payments_money_came(struct ctx *ctx, struct order *o)
         e = orders_mark_paid(ctx, o);
         if (e == OK) /* whatever else could still be paid for it */
             e = pg_touch(ctx, PAYMENTS_CLOSE_OPEN, NULL, ARG_ID(o->id));
-        tell_buyer(ctx, o);
+        messages_send_order(ctx, o->account_id, TEMPLATE_ORDER_PAID, o->order_number,
+                            orders_owed(o), o->currency);
     }
     if (e != OK)
         return e;

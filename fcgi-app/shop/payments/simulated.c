@@ -3,25 +3,10 @@
  * then asked about, then settled by its verdict; only that nobody is called.
  */
 #include "io/pg.h"
-#include "shop/payments/payments.h"
+#include "shop/payments/attempts.h"
 #include "shop/stmt.h"
 
-#include <string.h>
-
-#define PROVIDER "simulated"
 #define RECEIPT_LENGTH 10
-
-struct attempt_row {
-    struct uuid id, order_id;
-    const char *provider, *status, *currency;
-    int64_t amount;
-};
-static const struct field attempt_row_fields[] = {
-    FIELD(struct attempt_row, id),       FIELD(struct attempt_row, order_id),
-    FIELD(struct attempt_row, provider), FIELD(struct attempt_row, status),
-    FIELD(struct attempt_row, currency), FIELD(struct attempt_row, amount),
-};
-static const struct input attempt_row = INPUT(attempt_row, "AttemptRow", NULL);
 
 static const struct uuid nobody;
 
@@ -35,9 +20,9 @@ payments_begin(struct ctx *ctx, const struct delivery *d)
     enum err e = orders_lock(ctx, d->subject, nobody, &o);
     if (e != OK || o.method != METHOD_SIMULATED || o.status != PART_PENDING)
         return e;
-    e = pg_touch(ctx, PAYMENTS_ADD, &added, ARG_ID(id), ARG_ID(o.id), ARG_TEXT(PROVIDER),
-                 ARG_INT(payments_due(&o)), ARG_TEXT(o.currency), ARG_INT(payments_due(&o)),
-                 ARG_NULL, ARG_NULL, ARG_NULL);
+    e = pg_touch(ctx, PAYMENTS_ADD, &added, ARG_ID(id), ARG_ID(o.id),
+                 ARG_TEXT(PROVIDER_NAME_SIMULATED), ARG_INT(payments_due(&o)), ARG_TEXT(o.currency),
+                 ARG_INT(payments_due(&o)), ARG_NULL, ARG_NULL, ARG_NULL);
     if (e == OK && added > 0)
         outbox_add(ctx, EVENT_PAYMENT_INITIATED, id, nobody);
     return e;
@@ -46,16 +31,16 @@ payments_begin(struct ctx *ctx, const struct delivery *d)
 enum err
 payments_ask(struct ctx *ctx, const struct delivery *d)
 {
-    struct attempt_row p = {0};
+    struct attempt p;
     char receipt[RECEIPT_LENGTH + 1], id[UUID_TEXT_SIZE];
 
-    enum err e = pg_one(ctx, PAYMENTS_FIND, &attempt_row, &p, ARG_ID(d->subject));
-    if (e != OK || strcmp(p.provider, PROVIDER) != 0)
+    enum err e = attempts_find(ctx, d->subject, &p);
+    if (e != OK || !attempts_is(&p, PROVIDER_NAME_SIMULATED))
         return e;
     random_base32(receipt, RECEIPT_LENGTH);
     struct verdict v = {
         .payment = p.id,
-        .provider = PROVIDER,
+        .provider = PROVIDER_NAME_SIMULATED,
         .event_id = uuid_text(p.id, id),
         .outcome = OUTCOME_PAID,
         .amount = p.amount,

@@ -15,8 +15,7 @@ static const struct input owned = INPUT(owned, "OwnedOrder", NULL);
 static const struct out_field payment_fields[] = {
     {"id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000007", .doc = "The payment"},
     {"order_id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000006", .doc = "What it pays"},
-    {"provider", OUT_TEXT, .one_of = "simulated|stripe|mpesa", .eg = "mpesa",
-     .doc = "Who takes the money"},
+    {"provider", OUT_TEXT, .one_of = PROVIDER_WORDS, .eg = "mpesa", .doc = "Who takes the money"},
     {"status", OUT_TEXT, .one_of = PAYMENT_WORDS, .eg = "succeeded", .doc = "How far it is"},
     {"amount", OUT_MONEY, .eg = "1699.5", .doc = "What is to be paid"},
     {"asked", OUT_MONEY, .eg = "1700", .doc = "What the provider was asked for"},
