@@ -53,8 +53,7 @@ static const struct field place_in_fields[] = {
     FIELD(struct place_in, items, .items = &item_in, .min = 1, .max = 100,
           .eg = "[{\"product_id\":\"01920000-0000-7000-8000-000000000005\",\"quantity\":2}]",
           .doc = "What to buy instead of the cart, which is then left alone"),
-    FIELD(struct place_in, payment_method, .one_of = "mpesa|stripe|cash_on_delivery|simulated",
-          .eg = "cash_on_delivery",
+    FIELD(struct place_in, payment_method, .one_of = METHOD_WORDS, .eg = "cash_on_delivery",
           .doc = "One that the shop offers (mpesa and stripe: begin the payment by POST "
                  "/payments/...); default simulated in a demo shop, else required"),
     FIELD(struct place_in, notes, .max = 1000, .eg = "Ring twice", .doc = "For the sellers"),

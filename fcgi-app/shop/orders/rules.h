@@ -38,6 +38,9 @@ enum payment_method {
     METHOD__COUNT
 };
 
+/* The words of the API. */
+#define METHOD_WORDS "mpesa|stripe|cash_on_delivery|simulated"
+
 /* The words of the API; static. */
 const char *part_status_name(enum part_status s);
 const char *payment_method_name(enum payment_method m);
