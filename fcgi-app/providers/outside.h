@@ -9,6 +9,8 @@
  *
  * All calls of one piece of work share one budget of time, conf->provider_timeout from ctx->now_ms,
  * so that a request ends before its worker's deadline.
+ *
+ * README.md, "How to add a provider of payments", names the files, in their order.
  */
 #ifndef SOKO_PROVIDERS_OUTSIDE_H
 #define SOKO_PROVIDERS_OUTSIDE_H

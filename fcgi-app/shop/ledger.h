@@ -9,7 +9,8 @@
  * the provider holds for us, -buyer_funds what buyers paid and nobody has earned yet,
  * -store_payable what we owe a store (positive: it owes us commission on cash sales), -commission
  * what we earned, -refunds_payable what is on its way back, -suspense what came and fits nothing,
- * rounding what whole shillings made or lost.
+ * rounding what whole shillings made or lost. Providers' own fees, and what they pay out to our
+ * bank, are not booked: `fees` is for the first of them.
  *
  *     payment_settled      provider_cash +received    buyer_funds -amount         rounding rest
  *     payment_parked       provider_cash +received    suspense -received

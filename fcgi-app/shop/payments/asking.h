@@ -1,5 +1,6 @@
 /*
- * shop/payments/asking: what an answer of Stripe's means, for the files of this folder.
+ * shop/payments/asking: an intent of Stripe's and the verdict that it stands for, for the files
+ * of this folder. What soko-jobs calls is in payments.h.
  */
 #ifndef SOKO_SHOP_PAYMENTS_ASKING_H
 #define SOKO_SHOP_PAYMENTS_ASKING_H
