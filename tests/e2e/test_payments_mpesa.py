@@ -336,8 +336,9 @@ def test_callback_outlives_its_worker():
         answer(who)
         paid_once(who, o)
         check(not os.path.exists(path), f'a death at {point}')
-        told = [a['status'] for d in sim('GET', f'/sim/deliveries?match={o["order_number"]}')
-                if d['operation'] == 'callback' for a in d['attempts']]
+        told = until(lambda o=o: [a['status'] for d in sim('GET', f'/sim/deliveries?match={o["order_number"]}')
+                                  if d['operation'] == 'callback' for a in d['attempts']],
+                     'an answer to M-Pesa, who may hear it after the buyer')
         equal(told, [200], 'what M-Pesa was told')
 
 
