@@ -67,9 +67,9 @@ enum err attempts_open_after(struct ctx *ctx, struct opening *w);
 const char *attempts_token(struct ctx *ctx, uint8_t hash[SHA256_SIZE]);
 void attempts_token_hash(const char *token, uint8_t hash[SHA256_SIZE]);
 
-/* What M-Pesa wants to hear once its word is kept (inbox.c). */
+/* What M-Pesa wants to hear once its word is kept; `text` is "Accepted", or "Success" (inbox.c). */
 extern const struct output payments_ack_out;
-enum err payments_acknowledge(struct req *rq);
+enum err payments_acknowledge(struct req *rq, const char *text);
 
 /* Ends a step of money: refuses the caller, and yet commits what is known. */
 enum err attempts_refuse(struct ctx *ctx, const struct attempt *a, enum heard heard,

@@ -310,7 +310,7 @@ confirmation(struct req *rq)
     if (e != OK)
         return e;
     attempts_fault_after_commit(ctx, FAULT_WEBHOOK_STORED, nobody);
-    return payments_acknowledge(rq);
+    return payments_acknowledge(rq, "Success");
 }
 
 /* --- asking Daraja ---------------------------------------------------------------------------- */

@@ -262,10 +262,10 @@ static const struct out_field ack_fields[] = {
 const struct output payments_ack_out = OUTPUT(ack_fields, "CallbackAccepted");
 
 enum err
-payments_acknowledge(struct req *rq)
+payments_acknowledge(struct req *rq, const char *text)
 {
     text_clear(&rq->reply);
-    text_puts(&rq->reply, "{\"ResultCode\":0,\"ResultDesc\":\"Accepted\"}");
+    text_printf(&rq->reply, "{\"ResultCode\":0,\"ResultDesc\":\"%s\"}", text);
     return OK;
 }
 
@@ -400,7 +400,7 @@ stk_callback(struct req *rq)
     w.body = arena_strndup(ctx->arena, rq->raw, rq->raw_len);
     w.subject = a.id;
     e = take_callback(ctx, rq, &a, &c, &w);
-    return e != OK ? e : payments_acknowledge(rq);
+    return e != OK ? e : payments_acknowledge(rq, "Accepted");
 }
 
 const struct endpoint payments_stripe_event = {

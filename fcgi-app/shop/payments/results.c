@@ -171,7 +171,7 @@ result(struct req *rq)
     e = keep(rq, &r, "result", listed, &first);
     if (e == OK && first && current)
         e = listed ? hear(ctx, &r, &said) : pg_touch(ctx, REFUNDS_ASK_NOW, NULL, ARG_ID(r.id));
-    return e != OK ? e : payments_acknowledge(rq);
+    return e != OK ? e : payments_acknowledge(rq, "Accepted");
 }
 
 /* Too slow is not failed: it only makes us ask. */
@@ -186,7 +186,7 @@ timeout(struct req *rq)
         e = keep(rq, &r, "timeout", false, &first);
     if (e == OK && first && current)
         e = pg_touch(&rq->ctx, REFUNDS_ASK_NOW, NULL, ARG_ID(r.id));
-    return e != OK ? e : payments_acknowledge(rq);
+    return e != OK ? e : payments_acknowledge(rq, "Accepted");
 }
 
 const struct endpoint payments_result = {
