@@ -7,11 +7,11 @@
 #include "prefork.h"
 #include "shop/outbox.h"
 
-/* A consumer is one function, run in the transaction that also deletes its delivery; or, if it calls a
- * provider, three steps, as an endpoint has: start() commits what must be known before the call (and
- * leaves *step NULL if there is nothing to call, which ends the delivery), call() holds no transaction,
- * finish() commits the outcome together with the end of the delivery. A crash between them leaves the
- * delivery to be tried again from start(), which must find what was begun.
+/* A consumer is one function, run in the transaction that also deletes its delivery; or, if it
+ * calls a provider, three steps, as an endpoint has: start() commits what must be known before the
+ * call (and leaves *step NULL if there is nothing to call, which ends the delivery), call() holds
+ * no transaction, finish() commits the outcome together with the end of the delivery. A crash
+ * between them leaves the delivery to be tried again from start(), which must find what was begun.
  *
  * Serves one lane until *stop: takes deliveries that are due and runs each consumer in a
  * transaction that also deletes the delivery; the lane of the clock also runs the

@@ -35,8 +35,8 @@ enum fault {
 /* "before_commit" and so on; static. */
 const char *fault_name(enum fault f);
 
-/* fault_point_of(f, id) is passed on behalf of one thing: it looks for a file "name.UUID" too, so that
- * a test can kill whoever works for this payment, and nobody else. */
+/* fault_point_of(f, id) is passed on behalf of one thing: it looks for a file "name.UUID" too, so
+ * that a test can kill whoever works for this payment, and nobody else. */
 #ifdef SOKO_FAULTS
 void fault_point(enum fault f);
 void fault_point_of(enum fault f, struct uuid id);

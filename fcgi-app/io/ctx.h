@@ -39,7 +39,7 @@ struct ctx {
     struct pg *pg;
     struct cache *cache;
     struct http_out *http; /* for calls to providers; NULL where none are made */
-    int64_t now_ms; /* when the work began, UTC; SQL's now() is the transaction's */
+    int64_t now_ms;        /* when the work began, UTC; SQL's now() is the transaction's */
     struct actor actor;
     const char *trace_id;     /* of the request that caused this, never NULL */
     struct problems problems; /* what to tell the caller if this fails */

@@ -17,7 +17,7 @@ const struct pg_constraint constraints[] = {
     {"products_category_fkey", ERR_VALIDATION, "category_id", "is not a known category"},
     {"products_sku_key", ERR_CONFLICT, "sku", "is taken in this store"},
     {"product_stock_available_check", ERR_INSUFFICIENT_STOCK, NULL, NULL},
-    {"orders_number_key", ERR_RERUN, NULL, NULL}, /* a random name, taken by chance */
+    {"orders_number_key", ERR_RERUN, NULL, NULL},    /* a random name, taken by chance */
     {"payments_receipt_key", ERR_RERUN, NULL, NULL}, /* another was quicker: look again */
     {"reviews_one_each", ERR_CONFLICT, NULL, "you have reviewed this product already"},
     {NULL, OK, NULL, NULL},

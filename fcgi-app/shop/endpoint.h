@@ -78,9 +78,9 @@ struct endpoint {
     enum err (*call)(struct req *rq);
     enum err (*finish)(struct req *rq);
 
-    const struct input *in;   /* of the body, or of the query string for GET; NULL: takes nothing */
-    bool raw;           /* takes any body as it is, in rq->raw: a webhook. With it, `in` is NULL */
-    bool bare;          /* answers without the envelope, what a provider wants to hear; errors keep it */
+    const struct input *in; /* of the body, or of the query string for GET; NULL: takes nothing */
+    bool raw;  /* takes any body as it is, in rq->raw: a webhook. With it, `in` is NULL */
+    bool bare; /* answers without the envelope, what a provider wants to hear; errors keep it */
     const char *upload;       /* takes a form (multipart/form-data) with one file, in the field of
                                  this name; NULL: it does not. With it, `in` is NULL */
     const struct output *out; /* of one object in the answer */
