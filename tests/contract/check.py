@@ -105,6 +105,9 @@ class Route:
     def fault(self, x):
         """What is wrong with one exchange, or None."""
         status = x['status']
+        if '%' in x['path'] and status in (302, 400):
+            # nginx looks at what it decodes to, and that may be malformed, or another path.
+            return None if status == 302 else self.errors.fault(x)
         if status < 400:
             if status not in self.responses:
                 return f'undeclared status {status}'
