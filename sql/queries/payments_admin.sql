@@ -32,9 +32,12 @@ SELECT order_id FROM payments WHERE id = $1
 
 -- Under the order's lock, if there is one.
 -- name: PAYMENTS_ADMIN_LOCK
-SELECT p.id, p.order_id, p.provider, p.status, p.currency, p.amount, p.asked, coalesce(p.received, 0) AS received,
-       EXISTS (SELECT FROM refunds r WHERE r.payment_id = p.id AND NOT r.reversed) AS returning
-FROM payments p WHERE p.id = $1 FOR UPDATE OF p
+SELECT p.id, p.order_id, p.provider, p.status, p.currency, p.amount, p.asked, coalesce(p.received, 0) AS received
+FROM payments p WHERE p.id = $1 FOR UPDATE
+
+-- A statement of its own, after the lock: one that waits for a row sees of other tables what was before it waited.
+-- name: PAYMENTS_ADMIN_RETURNING
+SELECT count(*) AS n FROM refunds WHERE payment_id = $1 AND NOT reversed
 
 -- name: PAYMENTS_ADMIN_ACCEPT
 UPDATE payments SET status = 'succeeded', order_id = $2, amount = $3, received = $4, failure = NULL, updated_at = now()

@@ -135,6 +135,22 @@ def test_an_unknown_bill_is_given_to_its_order():
 
 
 @suite.test
+def test_one_decision_is_one():
+    """Of an unknown bill, which no order's lock guards."""
+    buyer = Buyer('Nils')
+    for _ in range(8):
+        order = buyer.order(stall.product('100')['id'], 'mpesa', 1)
+        payment = unknown(10000)
+        answers = together(8, lambda i, p=payment, o=order: resolve(p, 'accept', order_id=o['id'])
+                           if i % 2 else resolve(p, 'refund'))
+        equal(sorted(a.status for a in answers), [200] + [400] * 7, 'statuses')
+        done = until(lambda p=payment: next((q for q in find(receipt=p['receipt'])
+                                             if q['status'] in ('succeeded', 'refunded')), None),
+                     'a decision', PATIENCE)
+        equal(buyer.show(order)['payment_status'], 'paid' if done['status'] == 'succeeded' else 'unpaid', 'the order')
+
+
+@suite.test
 def test_an_expired_order_costs_what_it_did():
     buyer = Buyer('Nora')
     order = buyer.order(stall.product('100')['id'], 'mpesa', 1)

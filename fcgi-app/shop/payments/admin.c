@@ -87,16 +87,20 @@ struct review_row {
     struct uuid id, order_id;
     const char *provider, *status, *currency;
     int64_t amount, asked, received;
-    bool returning;
 };
 static const struct field review_row_fields[] = {
-    FIELD(struct review_row, id),        FIELD(struct review_row, order_id),
-    FIELD(struct review_row, provider),  FIELD(struct review_row, status),
-    FIELD(struct review_row, currency),  FIELD(struct review_row, amount),
-    FIELD(struct review_row, asked),     FIELD(struct review_row, received),
-    FIELD(struct review_row, returning),
+    FIELD(struct review_row, id),       FIELD(struct review_row, order_id),
+    FIELD(struct review_row, provider), FIELD(struct review_row, status),
+    FIELD(struct review_row, currency), FIELD(struct review_row, amount),
+    FIELD(struct review_row, asked),    FIELD(struct review_row, received),
 };
 static const struct input review_row = INPUT(review_row, "PaymentInReview", NULL);
+
+struct count_row {
+    int64_t n;
+};
+static const struct field count_row_fields[] = {FIELD(struct count_row, n)};
+static const struct input count_row = INPUT(count_row, "ReturningCount", NULL);
 
 struct order_of_row {
     struct uuid order_id;
@@ -134,6 +138,7 @@ lock_review(struct ctx *ctx, struct uuid id, struct uuid wanted, struct review_r
             struct order *o)
 {
     struct order_of_row of = {0};
+    struct count_row returning = {0};
 
     enum err e = pg_one(ctx, PAYMENTS_ADMIN_ORDER_OF, &order_of_row, &of, ARG_ID(id));
     if (e != OK)
@@ -158,9 +163,10 @@ lock_review(struct ctx *ctx, struct uuid id, struct uuid wanted, struct review_r
     if (strcmp(p->status, "needs_review") != 0)
         return fail(ctx, ERR_INVALID_STATUS, "status", "a payment that is %s needs no review",
                     p->status);
-    if (p->returning)
+    e = pg_one(ctx, PAYMENTS_ADMIN_RETURNING, &count_row, &returning, ARG_ID(id));
+    if (e == OK && returning.n > 0)
         return fail(ctx, ERR_INVALID_STATUS, "status", "its money is on its way back already");
-    return OK;
+    return e;
 }
 
 static enum err
