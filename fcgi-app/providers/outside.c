@@ -252,6 +252,31 @@ guard(struct ctx *ctx, const struct guarded *g)
     return e;
 }
 
+bool
+outside_wait(struct ctx *ctx, enum provider p, const char *operation, struct outside_wait *out)
+{
+    struct shared *s = &all[p];
+    int64_t since_ns = clock_mono_ns(), now = since_ns / NS_IN_MS, left = outside_budget(ctx);
+    struct outcome o;
+
+    *out = (struct outside_wait){0};
+    if (atomic_load(&s->alone_until) > now)
+        refuse(&o, "is left alone");
+    else if (left > 0 && (out->place = take_place(s, now, left, &out->mine)) != NULL)
+        return true;
+    else
+        refuse(&o, left == 0 ? "the budget of time is spent" : "too many calls at once");
+    tell(p, operation, &o, since_ns);
+    return false;
+}
+
+void
+outside_waited(const struct outside_wait *w)
+{
+    if (w->place != NULL)
+        give_back(w->place, w->mine);
+}
+
 struct http {
     struct http_call *call;
     struct http_answer *answer;

@@ -18,7 +18,9 @@
 #include "io/ctx.h"
 #include "io/http_out.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum provider {
     PROVIDER_STRIPE,
@@ -63,6 +65,18 @@ enum err outside_send(struct ctx *ctx, enum provider p, const char *operation,
  */
 enum err outside_guard(struct ctx *ctx, enum provider p, const char *operation,
                        enum err (*call)(struct ctx *ctx, int64_t total_ms, void *arg), void *arg);
+
+/* Who waits until another process has called the provider for him too takes a place, as if he
+ * called: else all could wait for one who hangs. False: there is none, or the provider is left
+ * alone; that is logged as a call of `operation`. What was taken is given back with
+ * outside_waited(). */
+struct outside_wait {
+    _Atomic uint64_t *place;
+    uint64_t mine;
+};
+bool outside_wait(struct ctx *ctx, enum provider p, const char *operation,
+                  struct outside_wait *out);
+void outside_waited(const struct outside_wait *w);
 
 /* What is left of the budget, in milliseconds; 0: nothing. */
 int64_t outside_budget(const struct ctx *ctx);

@@ -8,6 +8,8 @@
  * A token is kept until a minute before its end, or for half of a life that is shorter than two.
  *
  * A lock that is waited for in vain ends by statement_timeout, and a lost connection gives it back.
+ * Waiting takes one of Daraja's places, so that, when his token hangs, most workers are free for
+ * whoever pays otherwise.
  */
 #include "base/log.h"
 #include "io/pg.h"
@@ -83,10 +85,15 @@ static const char *
 token(struct ctx *ctx, const char *refused)
 {
     const char *found = find(ctx, refused);
+    struct outside_wait wait;
 
     if (found != NULL)
         return found;
-    if (pg_run(ctx, PAYMENTS_TOKEN_LOCK, ARG_TEXT(KEEP)) != OK)
+    if (!outside_wait(ctx, PROVIDER_DARAJA, "token_wait", &wait))
+        return NULL;
+    enum err e = pg_run(ctx, PAYMENTS_TOKEN_LOCK, ARG_TEXT(KEEP));
+    outside_waited(&wait); /* fetching takes a place of its own */
+    if (e != OK)
         return NULL; /* somebody fetches, and has not ended in time */
     found = find(ctx, refused);
     if (found == NULL)
