@@ -203,6 +203,9 @@ stripe_read_intent(struct arena *a, struct json_object *o, struct stripe_intent 
         if (strcmp(status, statuses[n].word) == 0)
             i.status = statuses[n].status;
     }
+    /* 0 would mean "not said", and what was not said is taken for what was asked. */
+    if (i.status == INTENT_SUCCEEDED && i.amount_received == 0)
+        return false;
     i.client_secret = json_get_text(o, "client_secret");
     i.latest_charge = stripe_read_id(o, "latest_charge", "");
     i.failure = first_text(json_get(o, "last_payment_error"), failures);

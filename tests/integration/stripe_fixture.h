@@ -13,9 +13,9 @@
 #define ORDER "0190a5f2-0000-7000-8000-000000000002"
 #define KEY "sk_test_abc"
 
-#define INTENT_OF(id, amount, currency, status)                                                    \
+#define INTENT_GOT(id, amount, received, currency, status)                                         \
     "{\"id\":\"" id "\",\"object\":\"payment_intent\",\"amount\":" amount                          \
-    ",\"amount_capturable\":0,\"amount_received\":0,\"currency\":\"" currency                      \
+    ",\"amount_capturable\":0,\"amount_received\":" received ",\"currency\":\"" currency           \
     "\",\"status\":\"" status "\",\"client_secret\":\"pi_3Abc_secret_xyz\","                       \
     "\"capture_method\":\"automatic\",\"confirmation_method\":\"automatic\","                      \
     "\"latest_charge\":null,\"last_payment_error\":null,\"next_action\":null,"                     \
@@ -25,6 +25,7 @@
     "\"metadata\":{\"order_id\":\"" ORDER "\",\"attempt_id\":\"" ATTEMPT                           \
     "\"},\"processing\":null,"                                                                     \
     "\"created\":1700000000,\"livemode\":false}"
+#define INTENT_OF(id, amount, currency, status) INTENT_GOT(id, amount, "0", currency, status)
 #define INTENT INTENT_OF("pi_3Abc", "1099", "kes", "requires_payment_method")
 #define REFUND_OF(id, status, more)                                                                \
     "{\"id\":\"" id "\",\"object\":\"refund\",\"amount\":500,\"currency\":\"kes\","                \

@@ -339,7 +339,7 @@ START_TEST(cancel_asks_how_it_stands)
     wire_replies(
         0, 400, "",
         ERROR_OF("invalid_request_error", ",\"code\":\"payment_intent_unexpected_state\""));
-    wire_replies(1, 200, "", INTENT_OF("pi_3Abc", "1099", "kes", "succeeded"));
+    wire_replies(1, 200, "", INTENT_GOT("pi_3Abc", "1099", "1099", "kes", "succeeded"));
     ck_assert_int_eq(cancel(), HEARD_DONE);
     ck_assert_int_eq(intent.status, INTENT_SUCCEEDED);
     assert_request(1, "GET /v1/payment_intents/pi_3Abc", NULL, NULL);
@@ -349,7 +349,7 @@ END_TEST
 /* Another one's state is no answer. */
 START_TEST(answers_about_another)
 {
-    wire_replies_from(0, 200, INTENT_OF("pi_other", "1099", "kes", "succeeded"));
+    wire_replies_from(0, 200, INTENT_GOT("pi_other", "1099", "1099", "kes", "succeeded"));
     ck_assert_int_eq(get(), HEARD_NOTHING);
     ck_assert_int_eq(cancel(), HEARD_NOTHING);
     wire_replies_from(2, 200, REFUND_OF("re_other", "succeeded", ""));

@@ -24,7 +24,7 @@ START_TEST(intent_statuses)
     wire_replies(0, 200, "",
                  arena_printf(a,
                               "{\"id\":\"pi_3Abc\",\"object\":\"payment_intent\",\"amount\":1,"
-                              "\"currency\":\"kes\",\"status\":\"%s\"}",
+                              "\"amount_received\":1,\"currency\":\"kes\",\"status\":\"%s\"}",
                               statuses[_i].status));
     ck_assert_int_eq(get(), HEARD_DONE);
     ck_assert_int_eq(intent.status, statuses[_i].is);
@@ -105,6 +105,13 @@ static const char *const unreadable[] = {
     "\"status\":7}",
     "{\"id\":\"pi_3Abc\",\"object\":\"payment_intent\",\"amount\":1,\"amount_received\":\"1\","
     "\"currency\":\"kes\",\"status\":\"succeeded\"}",
+    /* Paid with nothing. */
+    "{\"id\":\"pi_3Abc\",\"object\":\"payment_intent\",\"amount\":1,\"amount_received\":0,"
+    "\"currency\":\"kes\",\"status\":\"succeeded\"}",
+    "{\"id\":\"pi_3Abc\",\"object\":\"payment_intent\",\"amount\":1,\"amount_received\":null,"
+    "\"currency\":\"kes\",\"status\":\"succeeded\"}",
+    "{\"id\":\"pi_3Abc\",\"object\":\"payment_intent\",\"amount\":1,\"currency\":\"kes\","
+    "\"status\":\"succeeded\"}",
 };
 
 START_TEST(unreadable_intents)
@@ -184,12 +191,14 @@ END_TEST
 /* Half a krona is not a number of kronur. */
 START_TEST(amounts_that_we_cannot_count)
 {
-    wire_replies(0, 200, "", INTENT_OF("pi_3Abc", "550", "isk", "succeeded"));
+    wire_replies(0, 200, "", INTENT_GOT("pi_3Abc", "550", "550", "isk", "succeeded"));
     ck_assert_int_eq(get(), HEARD_NOTHING);
-    wire_replies(1, 200, "", INTENT_OF("pi_3Abc", "99999999999999999", "kes", "succeeded"));
+    wire_replies(
+        1, 200, "",
+        INTENT_GOT("pi_3Abc", "99999999999999999", "99999999999999999", "kes", "succeeded"));
     ck_assert_int_eq(get(), HEARD_NOTHING);
     /* A currency that we do not take is nobody's order: told as it is. */
-    wire_replies(2, 200, "", INTENT_OF("pi_3Abc", "550", "brl", "succeeded"));
+    wire_replies(2, 200, "", INTENT_GOT("pi_3Abc", "550", "550", "brl", "succeeded"));
     ck_assert_int_eq(get(), HEARD_DONE);
     ck_assert_str_eq(intent.currency, "BRL");
     ck_assert_int_eq(intent.amount, 550);

@@ -286,6 +286,9 @@ static const char *const no_events[] = {
     "1\",\"object\":\"event\",\"type\":\"x\",\"livemode\":false,\"data\":{\"object\":{}}}",
     "{\"id\":1,\"object\":\"event\",\"type\":\"x\",\"livemode\":false,\"data\":{\"object\":{}}}",
     EVENT_OF("payment_intent.succeeded", "{\"object\":\"payment_intent\"}"),
+    EVENT_OF("payment_intent.succeeded", "{\"id\":\"pi_3Abc\",\"object\":\"payment_intent\","
+                                         "\"amount\":1099,\"amount_received\":0,"
+                                         "\"currency\":\"kes\",\"status\":\"succeeded\"}"),
     EVENT_OF("refund.failed", "{\"object\":\"refund\"}"),
     EVENT_OF("x", "{}") "x",
 };
