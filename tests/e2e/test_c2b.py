@@ -151,6 +151,46 @@ def test_a_second_payment_goes_back():
     equal(buyer.show(order)['payment_status'], 'paid', 'the order stays paid')
 
 
+def prompted(callback_lost=True):
+    """An order with a prompt on its buyer's phone."""
+    buyer, order = waiting()
+    if callback_lost:
+        rule('daraja', 'callback', order['order_number'], 1, lost=True)
+    made = demand(buyer.call('POST', '/payments/mpesa', {'order_id': order['id'], 'phone': buyer.phone}), 202).data
+    return buyer, order, made['checkout_request_id']
+
+
+def nothing_waits(order):
+    until(lambda: at_rest(order) and sql_one("SELECT count(*) FROM payments WHERE order_id = :'id' "
+                                             "AND recheck_at IS NOT NULL", id=order['id']) == '0',
+          'nothing to ask', PATIENCE)
+
+
+@suite.test
+def test_a_prompt_that_was_paid_before_it_goes_back():
+    """Daraja says that it was paid, but not by which receipt: what comes by hand is taken for it."""
+    buyer, order, prompt = prompted()
+    broken = rule('daraja', 'pull', None, None, code='500')
+    sim('POST', f'/sim/prompts/{prompt}', {'action': 'approve'})
+    becomes(buyer, order, payment_status='paid')
+    rule('daraja', 'validation', order['order_number'], 1, lost=True)
+    by_hand(buyer, 10000, order['order_number'])
+    until(lambda: payments(order)[0][1], 'a receipt', PATIENCE)
+    sim('DELETE', f'/sim/rules/{broken["id"]}')
+    until(lambda: [p[0] for p in payments(order)] == ['succeeded', 'refunded'], 'one that went back', PATIENCE)
+    nothing_waits(order)
+
+
+@suite.test
+def test_a_prompt_that_is_not_paid_beside_it():
+    buyer, order, prompt = prompted(callback_lost=False)
+    by_hand(buyer, 10000, order['order_number'])
+    becomes(buyer, order, payment_status='paid')
+    sim('POST', f'/sim/prompts/{prompt}', {'action': 'cancel'})
+    nothing_waits(order)
+    equal([p[0] for p in payments(order)], ['succeeded'], 'payments')
+
+
 @suite.test
 def test_by_hand_beside_a_prompt_whose_callback_is_lost():
     """It looks like the prompt's own money; Daraja's list says that it was not, and one goes back."""
@@ -244,6 +284,19 @@ def test_an_unknown_bill_is_kept():
                             "WHERE receipt = :'r'", r=receipt), 'a payment', PATIENCE)
     equal(row[0][:2], ['needs_review', '12300'], 'as what')
     check('NOSUCHBILL' in row[0][3], 'what was typed')
+
+
+@suite.test
+def test_whatever_was_typed_is_kept():
+    """Cut between two characters, for half of one is no text, and M-Pesa tells it once."""
+    buyer = Buyer('Ula')
+    for bill in ('x' * 39 + '\u00e9', '\u00e9' * 60, '\U0001f600' * 30, "'; DROP TABLE payments; --" * 4):
+        rule('daraja', 'validation', bill, 1, lost=True)
+        receipt = by_hand(buyer, 100, bill)['receipt']
+        row = until(lambda r=receipt: sql("SELECT failure FROM payments WHERE receipt = :'r'", r=r),
+                    'a payment', PATIENCE)
+        kept = row[0][0].removeprefix('unknown bill: ')
+        check(bill.startswith(kept) and 36 < len(kept.encode()) <= 40, f'what was typed: {kept}')
 
 
 @suite.test

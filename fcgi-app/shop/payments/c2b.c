@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/fault.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "io/pg.h"
 #include "io/secret.h"
@@ -32,6 +33,7 @@
 
 #define KES "KES"
 #define BILL_MOST 12
+#define TYPED_MOST 40                            /* of an unknown bill, for the person who looks */
 #define PULL_MS ((48 * 60 - 5) * INT64_C(60000)) /* Daraja knows the last 48 hours */
 
 static const struct out_field answer_fields[] = {
@@ -167,6 +169,17 @@ validation(struct req *rq)
 
 /* --- it has come ------------------------------------------------------------------------------ */
 
+/* The beginning of what was typed, cut between two characters: half of one is no text. */
+static const char *
+head_of(struct ctx *ctx, const char *typed)
+{
+    size_t len = strlen(typed), n = 0, step;
+
+    while ((step = utf8_step(typed + n, len - n)) > 0 && n + step <= TYPED_MOST)
+        n += step;
+    return arena_strndup(ctx->arena, typed, n);
+}
+
 static enum err
 park(struct ctx *ctx, const struct daraja_c2b *c, struct uuid *payment)
 {
@@ -178,8 +191,9 @@ park(struct ctx *ctx, const struct daraja_c2b *c, struct uuid *payment)
     *payment = uuid_v7(ctx->now_ms);
     log_event(LOG_WARN, EVENT("payment.parked"), TEXT("soko.payment.provider", PROVIDER_NAME_MPESA),
               TEXT("event.reason", "unknown bill"), INT("soko.payment.amount", c->amount));
-    enum err e = pg_run(ctx, C2B_PARK, ARG_ID(*payment), ARG_INT(c->amount), ARG_TEXT(c->receipt),
-                        ARG_TEXT(arena_printf(ctx->arena, "unknown bill: %.40s", c->bill)));
+    enum err e =
+        pg_run(ctx, C2B_PARK, ARG_ID(*payment), ARG_INT(c->amount), ARG_TEXT(c->receipt),
+               ARG_TEXT(arena_printf(ctx->arena, "unknown bill: %s", head_of(ctx, c->bill))));
     if (e != OK)
         return e;
     return ledger_book(ctx, &(struct ledger_booking){.kind = LEDGER_PAYMENT_PARKED,
