@@ -47,17 +47,15 @@ def rule(provider, operation, match, times=1, **do):
 
 def arm(point, order):
     """Whoever passes this fault point on behalf of the order dies there."""
-    path = os.path.join(os.environ['SOKO_FAULT_DIR'], f'{point}.{order}')
-    with open(path, 'w', encoding='ascii'):
-        os.chmod(path, 0o666)
-    return path
+    return arm_any(f'{point}.{order}')
 
 
 def arm_any(point):
-    """Whoever passes this fault point next dies there."""
+    """Whoever passes this fault point next dies there. The file comes whole: it may be taken at once."""
     path = os.path.join(os.environ['SOKO_FAULT_DIR'], point)
-    with open(path, 'w', encoding='ascii'):
-        os.chmod(path, 0o666)
+    with open(path + '.new', 'w', encoding='ascii'):
+        os.chmod(path + '.new', 0o666)
+    os.rename(path + '.new', path)
     return path
 
 
