@@ -116,6 +116,7 @@ location = /sim {
     return 308 /sim/;
 }
 location ^~ /sim/ {
+    access_log off; # its paths name prompts by ids that hold a phone number
     proxy_pass $(sim_url);
     proxy_http_version 1.1;
     proxy_set_header Connection "";
