@@ -298,6 +298,19 @@ attempts_open_after(struct ctx *ctx, struct opening *w)
 
 /* --- the end of the steps --------------------------------------------------------------------- */
 
+enum err
+attempts_lock_again(struct ctx *ctx, const struct opening *w, struct attempt *now)
+{
+    struct order o;
+
+    enum err e = orders_lock(ctx, w->order, ctx->actor.account, &o);
+    if (e == OK)
+        e = attempts_lock(ctx, w->attempt.id, now);
+    if (e == OK)
+        attempts_fault_after_commit(ctx, FAULT_PAYMENT_NOTED, o.id);
+    return e;
+}
+
 static enum err
 say(struct ctx *ctx, const struct attempt *a, enum outcome outcome, const char *failure)
 {

@@ -63,6 +63,9 @@ enum err attempts_open(struct ctx *ctx, struct opening *w);
  * ERR_CONFLICT if it cannot be closed yet, or turns out to be paid. */
 enum err attempts_open_after(struct ctx *ctx, struct opening *w);
 
+/* First in the last step: locks the buyer's order and the attempt, as it has become meanwhile. */
+enum err attempts_lock_again(struct ctx *ctx, const struct opening *w, struct attempt *now);
+
 /* A new token of a callback, and the hash by which its attempt is found. */
 const char *attempts_token(struct ctx *ctx, uint8_t hash[SHA256_SIZE]);
 void attempts_token_hash(const char *token, uint8_t hash[SHA256_SIZE]);

@@ -108,14 +108,10 @@ finish(struct req *rq)
     struct step *s = rq->step;
     struct ctx *ctx = &rq->ctx;
     struct attempt now;
-    struct order o;
 
-    enum err e = orders_lock(ctx, s->opening.order, ctx->actor.account, &o);
-    if (e == OK)
-        e = attempts_lock(ctx, s->opening.attempt.id, &now);
+    enum err e = attempts_lock_again(ctx, &s->opening, &now);
     if (e != OK)
         return e;
-    attempts_fault_after_commit(ctx, FAULT_PAYMENT_NOTED, o.id);
     if (s->heard == HEARD_NOTHING && strcmp(now.status, "initiating") != 0)
         return reply_rows(rq, PAYMENTS_SHOW_MPESA, ARG_ID(now.id)); /* the callback was quicker */
     if (s->heard != HEARD_DONE)
