@@ -38,6 +38,8 @@ class Shop(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
+        if self.server.door is not None:
+            self.server.door(self.path)
         with self.server.lock:
             self.server.got.append((self.path, dict(self.headers), body))
         status, answer = self.server.answers.get(self.path, (200, {'ResultCode': 0}))
@@ -68,6 +70,7 @@ class Sim:
         tls.load_cert_chain(self.path('shop.pem'), self.path('shop.key'))
         self.shop.socket = tls.wrap_socket(self.shop.socket, server_side=True)
         self.shop.got, self.shop.answers, self.shop.lock = [], {}, threading.Lock()
+        self.shop.door = None  # called with a path before what came there is taken
         threading.Thread(target=self.shop.serve_forever, daemon=True).start()
         self.shop_url = f'https://localhost:{self.shop.server_address[1]}'
         self.config = {
@@ -205,6 +208,7 @@ def main(tests, sim):
             with sim.shop.lock:
                 sim.shop.got.clear()
                 sim.shop.answers.clear()
+            sim.shop.door = None
             test()
             print(f'ok {n} - {name}', flush=True)
         except Exception as e:  # a test that breaks has failed

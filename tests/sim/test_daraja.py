@@ -275,6 +275,30 @@ def test_prompt_dies_by_itself():
 
 
 @test
+def test_nothing_of_before_a_reset_comes_after_it():
+    came, go, order = threading.Event(), threading.Event(), []
+
+    def door(path):
+        came.set()
+        go.wait(20)
+        order.append('callback')
+
+    def reset():
+        demand(sim.post('/sim/reset'), 200)
+        order.append('reset')
+
+    sim.shop.door = door
+    paid()
+    check(came.wait(20), 'the callback is on the wire')
+    resetting = threading.Thread(target=reset)
+    resetting.start()
+    until(lambda: sim.get('/sim/health').json['pending'] == 0, 'it is forgotten')
+    go.set()
+    resetting.join()
+    equal(order, ['callback', 'reset'], 'in order')
+
+
+@test
 def test_one_prompt_a_subscriber():
     first = demand(push(), 200).json['CheckoutRequestID']
     a = demand(push(), 500)

@@ -3,7 +3,7 @@
     GET    /sim/health                {"status": "ok", "pending": messages on their way}
     POST   /sim/rules  {...}          {"id": n}; rules.py says what a rule is; GET shows them
     DELETE /sim/rules, /sim/rules/N   removes them; what hangs because of them is let go
-    POST   /sim/reset                 forgets everything
+    POST   /sim/reset                 forgets everything; nothing of before comes after its answer
     POST   /sim/release {"match": t}  lets held messages go (without match: all): {"released": n}
     POST   /sim/clock {"skew_ms": n}  the providers' clocks go wrong by that much
     GET    /sim/books, /sim/books.txt what the providers hold
@@ -47,6 +47,7 @@ class Control:
 
     def _post_reset(self, request, parts):
         self.world.reset()
+        self.world.deliver.settle()
         return Response.json({'status': 'ok'})
 
     def _post_release(self, request, parts):

@@ -76,6 +76,8 @@ class Deliver:
         self.slots = threading.BoundedSemaphore(PARALLEL)
         self.numbers = itertools.count(1)
         self.lock = threading.Lock()
+        self.quiet = threading.Condition(self.lock)
+        self.under_way = 0  # attempts whose answer has not come
         self.all, self.queues, self.age = [], {}, 0
 
     def send(self, provider, operation, refs, build, request=None, group=None, retries=0, do=None):
@@ -128,6 +130,12 @@ class Deliver:
         for one in going:
             one.released.set()
             one.sent.set()
+
+    def settle(self):
+        """Waits until what was on the wire when it was forgotten has arrived, so that nothing of before
+        comes after. Called without world.lock, which the shop's answer may need."""
+        with self.quiet:
+            self.quiet.wait_for(lambda: self.under_way == 0, TIME_OUT)
 
     # --- inside
 
@@ -213,11 +221,22 @@ class Deliver:
                 self._fail(one, age)
 
     def _attempt(self, one, age, gate=None):
-        if age != self.age:
-            return
         with self.lock:
+            if age != self.age:
+                if gate is not None:
+                    gate.abort()
+                return
+            self.under_way += 1
             one.tried += 1
             number = one.tried
+        try:
+            self._send(one, number, gate)
+        finally:
+            with self.quiet:
+                self.under_way -= 1
+                self.quiet.notify_all()
+
+    def _send(self, one, number, gate):
         began = time.time()
         try:
             out = one.build(one.do, number)
@@ -228,6 +247,8 @@ class Deliver:
             status, error = self._exchange(out)[0], None
         except (OSError, http.client.HTTPException) as e:
             status, error = None, type(e).__name__
+        except threading.BrokenBarrierError:  # its twins were forgotten, and so is it
+            return
         except Exception as e:  # a fault of the provider's build(), which must not stop the others
             self.world.log('broken', error=traceback.format_exc())
             status, error = None, type(e).__name__
