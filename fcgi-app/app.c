@@ -6,6 +6,7 @@
  * likely given up, and serving the newest is what keeps a flooded shop useful.
  */
 #include "app.h"
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/json.h"
@@ -89,6 +90,8 @@ read_head(struct exchange *x)
     x->method_word = param_or(x, "REQUEST_METHOD", "");
     x->method = method_parse(x->method_word);
     x->rq.address = param_or(x, "REMOTE_ADDR", "unknown");
+    x->rq.network = address_network(ctx->arena, x->rq.address);
+    ctx->actor.address = x->rq.address;
     x->rq.signature = param_or(x, "HTTP_STRIPE_SIGNATURE", "");
     x->rq.agent = readable(x, param_or(x, "HTTP_USER_AGENT", ""));
     x->rq.reply = text_new(ctx->arena, REPLY_MAX);

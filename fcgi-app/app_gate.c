@@ -4,10 +4,13 @@
  * not count, and the shop stays open.
  *
  * A route for ANYONE looks at a token only to count by account: a stale one must not keep a client
- * from refreshing it.
+ * from refreshing it. Limits count IPv6 by networks (base/address.h).
  */
 #include "base/config.h"
 #include "exchange.h"
+#include "io/token.h"
+#include "shop/accounts/external.h"
+#include "shop/accounts/keys.h"
 #include "shop/accounts/sessions.h"
 
 #include <string.h>
@@ -15,16 +18,31 @@
 
 #define BEARER "Bearer "
 
-static void
-read_token(struct exchange *x)
+/* Who shows what. What cannot be looked at now (the OAuth2 server is away) is an error only where
+ * somebody must be signed in. */
+static enum err
+read_caller(struct exchange *x)
 {
     struct ctx *ctx = &x->rq.ctx;
     const char *header = fcgi_param(x->fcgi, ctx->arena, "HTTP_AUTHORIZATION");
+    bool must = x->route->who != ANYONE;
+    struct token_claims claims;
+    const char *token;
 
     if (header == NULL || strncasecmp(header, BEARER, strlen(BEARER)) != 0)
-        return;
-    x->has_claims = token_check(ctx->arena, conf->token_key, header + strlen(BEARER), ctx->now_ms,
-                                &x->claims) == OK;
+        return OK;
+    token = header + strlen(BEARER);
+    if (strncmp(token, KEY_PREFIX, strlen(KEY_PREFIX)) == 0)
+        return keys_resolve(ctx, token, &x->caller);
+    if (external_is_on())
+        return external_resolve(ctx, token, must, &x->caller);
+    if (token_check(ctx->arena, conf->token_key, token, ctx->now_ms, &claims) == OK)
+        x->caller = (struct caller){.kind = CREDENTIAL_SESSION,
+                                    .account = claims.account,
+                                    .session = claims.session,
+                                    .role = claims.role,
+                                    .may_write = true};
+    return OK;
 }
 
 /* Whom a limit counts, and how many he may. */
@@ -38,16 +56,16 @@ choose_limit(struct exchange *x)
     case LIMIT_FREE:
         return;
     case LIMIT_SIGN_IN:
-        x->limit.key = arena_printf(a, "soko:limit:sign_in:%s", x->rq.address);
+        x->limit.key = arena_printf(a, "soko:limit:sign_in:%s", x->rq.network);
         x->limit.per_minute = conf->limit_login;
         break;
     case LIMIT_BY_CALLER:
-        if (x->has_claims) {
+        if (x->caller.kind != CREDENTIAL_NONE) {
             x->limit.key =
-                arena_printf(a, "soko:limit:account:%s", uuid_text(x->claims.account, id));
+                arena_printf(a, "soko:limit:account:%s", uuid_text(x->caller.account, id));
             x->limit.per_minute = conf->limit_signed_in;
         } else {
-            x->limit.key = arena_printf(a, "soko:limit:public:%s", x->rq.address);
+            x->limit.key = arena_printf(a, "soko:limit:public:%s", x->rq.network);
             x->limit.per_minute = conf->limit_public;
         }
         break;
@@ -63,6 +81,7 @@ role_suffices(enum who who, enum role role)
         return false;
     case ANYONE:
     case SIGNED_IN:
+    case IN_PERSON:
         return true;
     case BUYER:
         return role == ROLE_BUYER;
@@ -78,19 +97,27 @@ static enum err
 admit(struct exchange *x, enum cache_answer answer, const char *session)
 {
     struct ctx *ctx = &x->rq.ctx;
+    const struct caller *c = &x->caller;
+    enum who who = x->route->who;
 
-    if (x->route->who == ANYONE)
+    if (who == ANYONE)
         return OK;
-    if (!x->has_claims)
+    if (c->kind == CREDENTIAL_NONE)
         return fail(ctx, ERR_UNAUTHORIZED, NULL, "sign in, and send a valid access token");
-    enum err e = sessions_check(ctx, &x->claims, answer, session);
+    enum err e = c->kind == CREDENTIAL_SESSION ? sessions_check(ctx, c, answer, session) : OK;
     if (e != OK)
         return e;
-    if (!role_suffices(x->route->who, x->claims.role))
-        return fail(ctx, ERR_FORBIDDEN, NULL, "this needs the role %s; your session acts as %s",
-                    who_name(x->route->who), role_name(x->claims.role));
-    ctx->actor = (struct actor){
-        .account = x->claims.account, .session = x->claims.session, .role = x->claims.role};
+    if (who == IN_PERSON && c->kind == CREDENTIAL_KEY)
+        return fail(ctx, ERR_FORBIDDEN, NULL, "an API key cannot do this: sign in");
+    if (!c->may_write && x->route->method != GET)
+        return fail(ctx, ERR_FORBIDDEN, NULL, "this API key may only read");
+    if (!role_suffices(who, c->role))
+        return fail(ctx, ERR_FORBIDDEN, NULL, "this needs the role %s; you act as %s",
+                    who_name(who), role_name(c->role));
+    ctx->actor.account = c->account;
+    ctx->actor.session = c->session;
+    ctx->actor.key = c->key;
+    ctx->actor.role = c->role;
     return OK;
 }
 
@@ -100,15 +127,19 @@ gate(struct exchange *x)
     struct ctx *ctx = &x->rq.ctx;
     const char *session = NULL, *key = NULL;
 
-    read_token(x);
+    enum err e = read_caller(x);
+    if (e != OK && x->route->who != ANYONE)
+        return e;
     choose_limit(x);
-    if (x->has_claims && x->route->who != ANYONE)
-        key = sessions_key(ctx->arena, x->claims.session);
+    if (x->caller.kind == CREDENTIAL_SESSION && x->route->who != ANYONE)
+        key = sessions_key(ctx->arena, x->caller.session);
     enum cache_answer answer = CACHE_MISS;
     if (key != NULL || x->limit.key != NULL)
         answer = cache_gate(ctx->cache, ctx->arena, key, &session, &x->limit);
-    if (x->limit.refused)
+    if (x->limit.refused) {
+        ctx->retry_after_ms = x->limit.retry_after_ms;
         return fail(ctx, ERR_RATE_LIMITED, NULL, "too many requests; wait %d seconds",
                     (int)((x->limit.retry_after_ms + 999) / 1000));
+    }
     return admit(x, answer, session);
 }

@@ -115,7 +115,7 @@ none_match_names(const char *header, const char *etag)
 static bool
 is_public(const struct exchange *x)
 {
-    return x->route != NULL && x->route->cache == CACHE_PUBLIC && !x->has_claims;
+    return x->route != NULL && x->route->cache == CACHE_PUBLIC && x->caller.kind == CREDENTIAL_NONE;
 }
 
 static void
@@ -156,7 +156,7 @@ write_error_headers(struct text *head, const struct exchange *x, enum err e)
         write_allow(head, x->allow);
     if (e == ERR_RATE_LIMITED)
         text_printf(head, "Retry-After: %lld\r\n",
-                    (long long)((x->limit.retry_after_ms + 999) / 1000));
+                    (long long)((x->rq.ctx.retry_after_ms + 999) / 1000));
     if (e == ERR_SERVICE_UNAVAILABLE)
         text_printf(head, "Retry-After: %d\r\n", RETRY_AFTER_S);
 }

@@ -11,8 +11,8 @@
 
 #include "io/cache.h"
 #include "io/fcgi.h"
-#include "io/token.h"
 #include "routes.h"
+#include "shop/accounts/caller.h"
 #include "shop/idempotency.h"
 #include "shop/req.h"
 
@@ -29,8 +29,7 @@ struct exchange {
     /* Found out on the way. */
     const struct route *route; /* NULL: none */
     unsigned allow;            /* the methods that the path takes, for 405 and OPTIONS */
-    struct token_claims claims;
-    bool has_claims; /* a token was sent, and its signature is ours */
+    struct caller caller;
     struct cache_limit limit;
     struct idempotency idem; /* key NULL: none was sent */
     bool replayed;

@@ -15,6 +15,7 @@
 #include "io/pg.h"
 #include "io/tx.h"
 #include "shop/accounts/sessions.h"
+#include "shop/accounts/throttle.h"
 #include "shop/catalog/products.h"
 #include "shop/constraints.h"
 #include "shop/idempotency.h"
@@ -222,7 +223,9 @@ sweep_work(struct ctx *ctx, void *arg)
 {
     (void)arg;
     enum err e = idempotency_sweep(ctx);
-    return e != OK ? e : sessions_sweep(ctx);
+    if (e == OK)
+        e = sessions_sweep(ctx);
+    return e != OK ? e : throttle_sweep(ctx);
 }
 
 struct due {

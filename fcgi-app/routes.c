@@ -44,12 +44,12 @@ const struct route routes[] = {
     {POST,   API "/auth/register",          ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_SIGN_IN,   POOL_HASH, CACHE_NEVER,  8 * KIB,  &accounts_register},
     {POST,   API "/auth/login",             ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_SIGN_IN,   POOL_HASH, CACHE_NEVER,  8 * KIB,  &accounts_login},
     {POST,   API "/auth/refresh",           ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &accounts_refresh},
-    {POST,   API "/auth/logout",            SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &accounts_logout},
+    {POST,   API "/auth/logout",            IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &accounts_logout},
     {GET,    API "/auth/profile",           SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &accounts_profile},
-    {PUT,    API "/auth/profile",           SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &accounts_update_profile},
-    {GET,    API "/auth/sessions",        SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &own_sessions},
-    {DELETE, API "/auth/sessions/:id",    SIGNED_IN, {ID_SESSION},    STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &own_session_end},
-    {PUT,    API "/auth/password",        SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  8 * KIB,  &own_password},
+    {PUT,    API "/auth/profile",           IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &accounts_update_profile},
+    {GET,    API "/auth/sessions",        IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &own_sessions},
+    {DELETE, API "/auth/sessions/:id",    IN_PERSON, {ID_SESSION},    STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &own_session_end},
+    {PUT,    API "/auth/password",        IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  8 * KIB,  &own_password},
 
     {POST,   API "/addresses",            SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &addresses_create},
     {GET,    API "/addresses",            SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &addresses_list},
@@ -132,6 +132,7 @@ static const char *const methods[] = {
 };
 static const char *const whos[] = {
     [WHO_NOBODY] = "nobody", [ANYONE] = "anyone", [SIGNED_IN] = "signed_in",
+    [IN_PERSON] = "in_person",
     [BUYER] = "buyer",       [SELLER] = "seller", [ADMIN] = "admin",
 };
 static const char *const id_kinds[] = {

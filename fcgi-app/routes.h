@@ -12,8 +12,9 @@
 enum method { METHOD_OTHER = 0, GET, HEAD, POST, PUT, DELETE, OPTIONS };
 
 /* Who may call (API.md, "Who"). There is no default: a row that forgets the column refuses all.
- * SELLER lets administrators in too, who then name the store; BUYER lets buyers in alone. */
-enum who { WHO_NOBODY = 0, ANYONE, SIGNED_IN, BUYER, SELLER, ADMIN };
+ * SELLER lets administrators in too, who then name the store; BUYER lets buyers in alone. IN_PERSON
+ * is SIGNED_IN with a session: what a person does for himself, and an API key cannot. */
+enum who { WHO_NOBODY = 0, ANYONE, SIGNED_IN, IN_PERSON, BUYER, SELLER, ADMIN };
 
 /* What an id in the path is: a UUID, in req.ids; but ID_NUMBER is a count from 1, in req.numbers,
  * and ID_TOKEN a provider's token of hexadecimal digits, in req.words: any other is 404.

@@ -25,8 +25,11 @@ enum role role_parse(const char *name);
 /* On whose behalf. All zeroes is nobody: an anonymous client, or the machine itself. */
 struct actor {
     struct uuid account;
-    struct uuid session;
+    struct uuid session; /* nil if it came with an API key */
+    struct uuid key;     /* that key */
     enum role role;
+    const char *address;  /* the client's, or NULL */
+    const char *operator; /* the system user at the other end of sokoctl, or NULL */
 };
 
 struct pg;
@@ -43,6 +46,7 @@ struct ctx {
     struct actor actor;
     const char *trace_id;     /* of the request that caused this, never NULL */
     struct problems problems; /* what to tell the caller if this fails */
+    int64_t retry_after_ms;   /* with ERR_RATE_LIMITED: when to come again */
     /* Owned by io/tx. */
     struct effect *first_effect, *last_effect;
     bool keep;

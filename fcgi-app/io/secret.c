@@ -267,6 +267,33 @@ password_is_old(const char *hash, int64_t cost)
     return end == NULL || strncmp(hash, setting, (size_t)(end - setting) + 1) != 0;
 }
 
+void
+password_burn(const char *password, const char *scheme)
+{
+    static const char salt[] = "abcdefghijklmnopqrstuu"; /* 22 characters: bcrypt's, all 128 bits */
+    char setting[CRYPT_GENSALT_OUTPUT_SIZE], made[CRYPT_OUTPUT_SIZE];
+
+    snprintf(setting, sizeof setting, "%s%s", scheme, salt);
+    if (!hash_with(password, setting, made))
+        log_event(LOG_WARN, EVENT("password.scheme_unknown"));
+    OPENSSL_cleanse(made, sizeof made);
+}
+
+char *
+password_scheme(struct arena *a, int64_t cost)
+{
+    static const char salt[16] = {0};
+    char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+
+    if (crypt_gensalt_rn(YESCRYPT, (unsigned long)cost, salt, sizeof salt, setting,
+                         sizeof setting) == NULL)
+        die("libcrypt makes no setting");
+    const char *end = strchr(setting + strlen(YESCRYPT), '$');
+    if (end == NULL)
+        die("libcrypt makes another setting");
+    return arena_strndup(a, setting, (size_t)(end - setting) + 1);
+}
+
 /* The MAC that is put before a sealed text. */
 static void
 mac_of(const char *key, const char *text, uint8_t out[MAC_SIZE])

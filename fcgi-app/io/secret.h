@@ -57,6 +57,14 @@ char *password_hash(struct arena *a, const char *password, int64_t cost);
  * that cannot be read never matches. Takes as long as the hash demands. */
 bool password_check(const char *password, const char *hash);
 
+/* Does the work of checking `password` against a hash of `scheme` ("$y$j9T$", "$2b$10$": all of a
+ * hash before its salt), and throws the result away. A scheme that libcrypt does not know costs
+ * nothing, and is logged. */
+void password_burn(const char *password, const char *scheme);
+
+/* The scheme of a new hash of that cost, in the arena. */
+char *password_scheme(struct arena *a, int64_t cost);
+
 /* Whether `hash` should be made anew at the next sign-in: not yescrypt, or of another cost. */
 bool password_is_old(const char *hash, int64_t cost);
 

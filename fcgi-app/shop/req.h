@@ -42,6 +42,7 @@ struct req {
     const char *signature; /* Stripe-Signature, or "" */
     struct upload upload;  /* the file, if endpoint->upload names its field */
     const char *address;   /* the client's, as nginx saw it */
+    const char *network;   /* the same for IPv4; of IPv6 its first half: what limits count */
     const char *agent;     /* User-Agent, or "" */
     int64_t if_match;      /* the version that If-Match names; -1: none; 0: one that cannot be */
     struct paging paging;  /* for SHAPE_PAGE */

@@ -11,13 +11,55 @@ SELECT a.id, a.name, a.email, a.phone, a.username,
        a.created_at, a.updated_at
 FROM accounts a WHERE a.id = $1
 
--- What a sign-in must know. Exactly one of the three is given.
+-- What a sign-in must know. Exactly one of the first three is given; $4 network $5 how long it stays known, in ms.
 -- name: ACCOUNTS_FOR_SIGN_IN
-SELECT a.id, a.password_hash, a.is_active,
+SELECT a.id, a.password_hash, a.password_scheme,
+       EXISTS (SELECT FROM known_addresses k WHERE k.account_id = a.id AND k.network = $4
+               AND k.last_used_at > now() - $5::bigint * interval '1 ms') AS is_known
+FROM accounts a WHERE a.email = $1 OR a.phone = $2 OR a.username = $3
+
+-- The few schemes that any account's hash has: each found by one look into the index, however many
+-- accounts there are.
+-- name: ACCOUNTS_SCHEMES
+WITH RECURSIVE used AS (
+    (SELECT password_scheme AS scheme FROM accounts ORDER BY password_scheme LIMIT 1)
+    UNION ALL
+    SELECT (SELECT a.password_scheme FROM accounts a WHERE a.password_scheme > u.scheme ORDER BY a.password_scheme LIMIT 1)
+    FROM used u WHERE u.scheme IS NOT NULL
+)
+SELECT scheme FROM used WHERE scheme IS NOT NULL
+
+-- The account, if its password is still the one that was checked.
+-- name: ACCOUNTS_STILL
+SELECT a.is_active,
        EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'buyer') AS is_buyer,
        EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'seller') AS is_seller,
        EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'admin') AS is_admin
-FROM accounts a WHERE a.email = $1 OR a.phone = $2 OR a.username = $3
+FROM accounts a WHERE a.id = $1 AND a.password_hash = $2 FOR NO KEY UPDATE
+
+-- name: ACCOUNTS_KNOW_ADDRESS
+INSERT INTO known_addresses (account_id, network) VALUES ($1, $2)
+ON CONFLICT (account_id, network) DO UPDATE SET last_used_at = now()
+
+-- name: ACCOUNTS_SWEEP_ADDRESSES
+DELETE FROM known_addresses WHERE (account_id, network) IN
+    (SELECT account_id, network FROM known_addresses WHERE last_used_at < now() - $1::bigint * interval '1 ms' LIMIT 1000)
+
+-- How long a bucket's next try must wait. $2 what a try costs, $3 what the bucket holds, in ms.
+-- name: ACCOUNTS_TRIES_LEFT
+SELECT coalesce((SELECT ceil(extract(epoch FROM greatest(t.full_at, now()) - now()) * 1000 + $2::bigint - $3::bigint)
+                 FROM tries t WHERE t.bucket = $1), 0)::bigint AS wait_ms
+
+-- name: ACCOUNTS_TRY
+INSERT INTO tries AS t (bucket, full_at) VALUES ($1, now() + $2::bigint * interval '1 ms')
+ON CONFLICT (bucket) DO UPDATE SET full_at = greatest(t.full_at, now()) + $2::bigint * interval '1 ms'
+WHERE greatest(t.full_at, now()) + $2::bigint * interval '1 ms' <= now() + $3::bigint * interval '1 ms'
+
+-- name: ACCOUNTS_TRY_BACK
+UPDATE tries SET full_at = full_at - $2::bigint * interval '1 ms' WHERE bucket = $1
+
+-- name: ACCOUNTS_TRIES_SWEEP
+DELETE FROM tries WHERE bucket IN (SELECT bucket FROM tries WHERE full_at < now() LIMIT 1000)
 
 -- name: ACCOUNTS_OF_EMAIL
 SELECT id FROM accounts WHERE email = lower($1)
@@ -44,7 +86,8 @@ UPDATE accounts SET
 WHERE id = $1
 
 -- name: ACCOUNTS_SESSION_ADD
-INSERT INTO sessions (id, account_id, role, user_agent, address, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO sessions (id, account_id, role, user_agent, address, expires_at, second_factor)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 
 -- name: ACCOUNTS_REFRESH_TOKEN_ADD
 INSERT INTO refresh_tokens (token_hash, session_id) VALUES ($1, $2)
@@ -58,7 +101,7 @@ WHERE s.id = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND s.expires_at > 
 -- name: ACCOUNTS_REFRESH_TOKEN_FIND
 SELECT s.id AS session_id, s.account_id, s.role, t.rotated_at IS NOT NULL AS is_rotated,
        coalesce(t.rotated_at < now() - $2 * interval '1 ms', false) AS is_stale,
-       s.ended_at IS NULL AND s.expires_at > now() AS is_alive
+       s.ended_at IS NULL AND s.expires_at > now() AS is_alive, s.second_factor
 FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
 WHERE t.token_hash = $1
 FOR UPDATE OF s

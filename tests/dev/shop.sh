@@ -81,6 +81,8 @@ shop_folders() {
 shop_secrets() {
     [[ -s $shop/conf/token_key ]] ||
         openssl rand -hex 32 | put 600 "$shop/conf/token_key"
+    [[ -s $shop/conf/data_key ]] ||
+        openssl rand -hex 32 | put 600 "$shop/conf/data_key"
     if [[ ! -s $shop/tls/cert.pem ]]; then
         quietly certificate openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
             -nodes -days 825 -subj "/CN=localhost" \
@@ -101,6 +103,7 @@ shop_conf() {
         [DATABASE_URL]=$(database_url soko_app)
         [REDIS_ADDRESS]=unix:$sockets/redis.sock
         [TOKEN_KEY]=$(<"$shop/conf/token_key")
+        [DATA_KEY]=$(<"$shop/conf/data_key")
         [SQL_DIR]=$inst/share/soko/sql
         [MESSAGES_DIR]=$inst/share/soko/messages
         [MEDIA_DIR]=$shop/media

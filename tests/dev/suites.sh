@@ -117,7 +117,7 @@ test_shop() {
     rm -rf "$shop"
     settings=(FAULT_DIR="$shop/fault" WORKERS_FAST=4 WORKERS_HASH=2 WORKERS_WIRE=2 PASSWORD_COST=1)
     if [[ -z $file ]] || ! grep -q '^# limits: defaults' "$file"; then
-        settings+=(LIMIT_PUBLIC=0 LIMIT_SIGNED_IN=0 LIMIT_LOGIN=0)
+        settings+=(LIMIT_PUBLIC=0 LIMIT_SIGNED_IN=0 LIMIT_LOGIN=0 LIMIT_LOGIN_ACCOUNT=0)
     fi
     if [[ -n $file ]]; then
         local -a more
@@ -154,7 +154,7 @@ test_shop_end() {
     cp -r "$shop/log" "$kept"
     # For canary.py: what these servers must never have said.
     {
-        cat "$shop/conf/token_key"
+        cat "$shop/conf/token_key" "$shop/conf/data_key"
         sed 's/^[A-Z_]*=//' "$shop/conf/sim-secrets"
         awk '{ print $3 }' "$shop/conf/demo-accounts"
     } >"$kept/secrets"

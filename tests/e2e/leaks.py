@@ -114,7 +114,7 @@ def by_value(paths, values):
 
 def secrets_of(conf):
     """The secret values of a shop's configuration."""
-    names = ('TOKEN_KEY', 'STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRETS', 'DARAJA_CONSUMER_KEY',
+    names = ('TOKEN_KEY', 'DATA_KEY', 'OAUTH2_CLIENT_SECRET', 'STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRETS', 'DARAJA_CONSUMER_KEY',
              'DARAJA_CONSUMER_SECRET', 'DARAJA_PASSKEY', 'DARAJA_INITIATOR_PASSWORD',
              'DARAJA_C2B_TOKEN', 'AT_API_KEY', 'AT_REPORT_TOKEN', 'SMTP_PASSWORD')
     with open(conf, encoding='utf-8') as f:

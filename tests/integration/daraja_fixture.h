@@ -69,6 +69,7 @@ setup(void)
     a = arena_new();
     setenv("DATABASE_URL", "dbname=none", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+    setenv("DATA_KEY", "0123456789abcdef0123456789abcdef", 1);
     setenv("PUBLIC_URL", "https://shop.example", 1);
     setenv("DARAJA_BASE_URL", arena_printf(a, "http://127.0.0.1:%d", wire_port), 1);
     setenv("DARAJA_CONSUMER_KEY", "our-key", 1);

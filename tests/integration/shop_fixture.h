@@ -30,6 +30,7 @@ shop_config(const char *const *more)
     setenv("SOKO_ENV", "demo", 1);
     setenv("DATABASE_URL", env_or_fail("SOKO_TEST_DATABASE_URL"), 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+    setenv("DATA_KEY", "0123456789abcdef0123456789abcdef", 1);
     for (; more != NULL && *more != NULL; more++) {
         const char *equals = strchr(*more, '=');
         char name[64];

@@ -58,6 +58,7 @@ setup(void)
     wire_start();
     setenv("DATABASE_URL", "dbname=none", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+    setenv("DATA_KEY", "0123456789abcdef0123456789abcdef", 1);
     setenv("STRIPE_SECRET_KEY", KEY, 1);
     setenv("STRIPE_WEBHOOK_SECRETS", "whsec_test", 1);
     setenv("STRIPE_API_BASE", arena_printf(a, "http://127.0.0.1:%d", wire_port), 1);

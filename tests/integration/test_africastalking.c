@@ -35,6 +35,7 @@ setup(void)
     a = arena_new();
     setenv("DATABASE_URL", "dbname=none", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+    setenv("DATA_KEY", "0123456789abcdef0123456789abcdef", 1);
     setenv("AT_BASE_URL", arena_printf(a, "http://127.0.0.1:%d", wire_port), 1);
     setenv("AT_API_KEY", "atsk-secret", 1);
     setenv("AT_USERNAME", "soko & co", 1);

@@ -180,6 +180,7 @@ setup(void)
     ck_assert_ptr_ne(got, MAP_FAILED);
     setenv("DATABASE_URL", "dbname=none", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+    setenv("DATA_KEY", "0123456789abcdef0123456789abcdef", 1);
     setenv("SMTP_PASSWORD", "mail-secret", 1);
     setenv("MAIL_FROM", "shop@soko.example", 1);
     configure("PROVIDER_TIMEOUT", "2s");

@@ -24,6 +24,7 @@ setup(void)
     a = arena_new();
     setenv("DATABASE_URL", "dbname=none", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+    setenv("DATA_KEY", "0123456789abcdef0123456789abcdef", 1);
     setenv("PROVIDER_TIMEOUT", "5s", 1);
     setenv("PROVIDER_PAUSE", "1h", 1);
     configure("PROVIDER_FAILURES", "3");

@@ -175,6 +175,7 @@ set_up(void)
     setenv("LOG_LEVEL", "debug", 1);
     setenv("DATABASE_URL", "postgresql:///nowhere", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+    setenv("DATA_KEY", "0123456789abcdef0123456789abcdef", 1);
     setenv("STATEMENT_TIMEOUT", "10ms", 1);
     setenv("PROVIDER_TIMEOUT", "10ms", 1);
     setenv("WORKER_DEADLINE", "1h", 1);

@@ -30,6 +30,7 @@ set_required(void)
 {
     setenv("DATABASE_URL", "dbname=soko", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+    setenv("DATA_KEY", "0123456789abcdef0123456789abcdef", 1);
 }
 
 static void
@@ -188,11 +189,14 @@ START_TEST(test_all_faults)
 {
     unsetenv("DATABASE_URL");
     unsetenv("TOKEN_KEY");
+    unsetenv("DATA_KEY");
     setenv("LIMIT_LOGIN", "x", 1);
     ck_assert(!load(NULL));
     ck_assert_str_eq(faults, "DATABASE_URL: is missing: set it in the environment, in the file of "
                              "--config, or as a credential\n"
                              "TOKEN_KEY: is missing: set it in the environment, in the file of "
+                             "--config, or as a credential\n"
+                             "DATA_KEY: is missing: set it in the environment, in the file of "
                              "--config, or as a credential\n"
                              "LIMIT_LOGIN: must be a whole number, not \"x\" (environment)\n");
     ck_assert_ptr_null(conf);
@@ -389,7 +393,7 @@ END_TEST
 
 START_TEST(test_prints)
 {
-    static char help[20000];
+    static char help[40000];
     FILE *out = fopen(file, "w");
 
     config_example(out);

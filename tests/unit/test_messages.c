@@ -32,6 +32,7 @@ configure(const char *messages_dir)
     setenv("SOKO_ENV", "demo", 1);
     setenv("DATABASE_URL", "postgresql://nobody@/none", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+    setenv("DATA_KEY", "0123456789abcdef0123456789abcdef", 1);
     setenv("MESSAGES_DIR", messages_dir, 1);
     ck_assert(config_load(NULL, stderr));
 }

@@ -209,6 +209,7 @@ START_TEST(test_methods)
 
     setenv("DATABASE_URL", "dbname=soko", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+    setenv("DATA_KEY", "0123456789abcdef0123456789abcdef", 1);
     setenv("PUBLIC_URL", "https://shop.example.com", 1);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const char *name = payment_method_name(rows[i].method);

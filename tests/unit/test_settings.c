@@ -23,6 +23,7 @@ setup(void)
     close(fd);
     setenv("DATABASE_URL", "dbname=soko", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+    setenv("DATA_KEY", "0123456789abcdef0123456789abcdef", 1);
     config_check_all_by(settings_check);
 }
 

@@ -30,6 +30,7 @@ setup(void)
     ctx = (struct ctx){.arena = a, .trace_id = ""};
     setenv("DATABASE_URL", "dbname=none", 1);
     setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+    setenv("DATA_KEY", "0123456789abcdef0123456789abcdef", 1);
     ck_assert(config_load(NULL, stderr));
 }
 

@@ -12,7 +12,10 @@
 #include "base/log.h"
 #include "io/pg.h"
 #include "io/secret.h"
+#include "io/token.h"
 #include "io/tx.h"
+#include "shop/accounts/totp.h"
+#include "shop/audit.h"
 #include "shop/stmt.h"
 
 #include <string.h>
@@ -23,12 +26,13 @@
 struct refresh_row {
     struct uuid session_id, account_id;
     const char *role;
-    bool is_rotated, is_stale, is_alive;
+    bool is_rotated, is_stale, is_alive, second_factor;
 };
 static const struct field refresh_row_fields[] = {
-    FIELD(struct refresh_row, session_id), FIELD(struct refresh_row, account_id),
-    FIELD(struct refresh_row, role),       FIELD(struct refresh_row, is_rotated),
-    FIELD(struct refresh_row, is_stale),   FIELD(struct refresh_row, is_alive),
+    FIELD(struct refresh_row, session_id),    FIELD(struct refresh_row, account_id),
+    FIELD(struct refresh_row, role),          FIELD(struct refresh_row, is_rotated),
+    FIELD(struct refresh_row, is_stale),      FIELD(struct refresh_row, is_alive),
+    FIELD(struct refresh_row, second_factor),
 };
 static const struct input refresh_row = INPUT(refresh_row, "RefreshToken", NULL);
 
@@ -62,9 +66,9 @@ expired(struct ctx *ctx)
 }
 
 /* A fresh pair for a session whose row stands already. */
-static void
+static enum err
 issue(struct ctx *ctx, struct uuid session, struct uuid account, enum role role,
-      struct session_tokens *out)
+      const struct external_token *external, struct session_tokens *out)
 {
     uint8_t hash[SHA256_SIZE];
     struct token_claims claims = {
@@ -78,9 +82,15 @@ issue(struct ctx *ctx, struct uuid session, struct uuid account, enum role role,
     out->account = account;
     out->role = role;
     out->refresh = secret_token(ctx->arena);
-    out->access = token_issue(ctx->arena, conf->token_key, &claims);
+    out->access = external->token;
+    out->access_ms = external->expires_ms - ctx->now_ms;
+    if (out->access == NULL) {
+        out->access = token_issue(ctx->arena, conf->token_key, &claims);
+        out->access_ms = conf->access_token_ttl.ms;
+    }
     secret_sha256(out->refresh, strlen(out->refresh), hash);
     pg_queue(ctx, ACCOUNTS_REFRESH_TOKEN_ADD, ARG_BYTES(hash, sizeof(hash)), ARG_ID(session));
+    return external_keep(ctx, session, external);
 }
 
 /* The tombstone outlives every access token of the session. */
@@ -122,21 +132,52 @@ sessions_choose_role(struct ctx *ctx, const struct held_roles *held, const char 
 }
 
 enum err
-sessions_start(struct ctx *ctx, struct uuid account, enum role role, const char *agent,
-               const char *address, struct session_tokens *out)
+sessions_demand_factor(struct ctx *ctx, enum role role, bool second_factor)
+{
+    if (second_factor || !totp_is_required(role))
+        return OK;
+    return fail(ctx, ERR_FORBIDDEN, "role",
+                "acting as %s takes a second factor: sign in with role buyer, set one up by "
+                "POST /api/v1/auth/totp, and sign in again",
+                role_name(role));
+}
+
+enum err
+sessions_start(struct ctx *ctx, const struct session_start *s, struct session_tokens *out)
 {
     struct uuid session = uuid_v7(ctx->now_ms);
 
-    pg_queue(ctx, ACCOUNTS_SESSION_ADD, ARG_ID(session), ARG_ID(account), ARG_TEXT(role_name(role)),
-             ARG_TEXT(agent), ARG_TEXT(address),
-             ARG_TIME(ctx->now_ms + conf->refresh_token_ttl.ms));
-    issue(ctx, session, account, role, out);
-    return OK;
+    pg_queue(ctx, ACCOUNTS_SESSION_ADD, ARG_ID(session), ARG_ID(s->account),
+             ARG_TEXT(role_name(s->role)), ARG_TEXT(s->agent), ARG_TEXT(s->address),
+             ARG_TIME(ctx->now_ms + conf->refresh_token_ttl.ms), ARG_BOOL(s->second_factor));
+    return issue(ctx, session, s->account, s->role, s->external, out);
+}
+
+static enum err
+find(struct ctx *ctx, const uint8_t hash[SHA256_SIZE], struct refresh_row *row)
+{
+    enum err e = pg_one(ctx, ACCOUNTS_REFRESH_TOKEN_FIND, &refresh_row, row,
+                        ARG_BYTES(hash, SHA256_SIZE), ARG_INT(conf->refresh_grace.ms));
+    if (e == ERR_NOT_FOUND) {
+        problems_clear(&ctx->problems);
+        return expired(ctx);
+    }
+    return e == OK && !row->is_alive ? expired(ctx) : e;
+}
+
+enum err
+sessions_refresh_look(struct ctx *ctx, const char *refresh)
+{
+    uint8_t hash[SHA256_SIZE];
+    struct refresh_row row = {0};
+
+    secret_sha256(refresh, strlen(refresh), hash);
+    return find(ctx, hash, &row);
 }
 
 enum err
 sessions_refresh(struct ctx *ctx, const char *refresh, const char *wanted,
-                 struct session_tokens *out)
+                 const struct external_token *external, struct session_tokens *out)
 {
     uint8_t hash[SHA256_SIZE];
     struct refresh_row row = {0};
@@ -144,18 +185,12 @@ sessions_refresh(struct ctx *ctx, const char *refresh, const char *wanted,
     enum role role = ROLE_NONE;
 
     secret_sha256(refresh, strlen(refresh), hash);
-    enum err e = pg_one(ctx, ACCOUNTS_REFRESH_TOKEN_FIND, &refresh_row, &row,
-                        ARG_BYTES(hash, sizeof(hash)), ARG_INT(conf->refresh_grace.ms));
-    if (e == ERR_NOT_FOUND) {
-        problems_clear(&ctx->problems);
-        return expired(ctx);
-    }
+    enum err e = find(ctx, hash, &row);
     if (e != OK)
         return e;
-    if (!row.is_alive)
-        return expired(ctx);
     if (row.is_rotated && row.is_stale) {
         log_event(LOG_WARN, EVENT("session.refresh_reused"));
+        audit_note(ctx, AUDIT_REFRESH_REUSED, row.session_id, NULL, NULL);
         e = sessions_end(ctx, row.session_id, "refresh_reused");
         tx_keep(ctx);
         return e != OK ? e : expired(ctx);
@@ -168,13 +203,14 @@ sessions_refresh(struct ctx *ctx, const char *refresh, const char *wanted,
         return fail(ctx, ERR_FORBIDDEN, NULL, "this account is deactivated");
     struct held_roles held = {holder.is_buyer, holder.is_seller, holder.is_admin};
     e = sessions_choose_role(ctx, &held, wanted != NULL ? wanted : row.role, &role);
+    if (e == OK)
+        e = sessions_demand_factor(ctx, role, row.second_factor);
     if (e != OK)
         return e;
     pg_queue(ctx, ACCOUNTS_REFRESH_TOKEN_ROTATE, ARG_BYTES(hash, sizeof(hash)));
     pg_queue(ctx, ACCOUNTS_SESSION_USE, ARG_ID(row.session_id), ARG_TEXT(role_name(role)),
              ARG_TIME(ctx->now_ms + conf->refresh_token_ttl.ms));
-    issue(ctx, row.session_id, row.account_id, role, out);
-    return OK;
+    return issue(ctx, row.session_id, row.account_id, role, external, out);
 }
 
 enum err
@@ -189,7 +225,9 @@ sessions_end(struct ctx *ctx, struct uuid session, const char *reason)
         return e;
     outbox_add(ctx, EVENT_SESSION_ENDED, session, (struct uuid){{0}});
     after_commit(ctx, entomb_after_commit, copy);
-    return OK;
+    if (ended > 0)
+        audit_note(ctx, AUDIT_SESSION_ENDED, session, "reason", reason);
+    return external_end(ctx, session);
 }
 
 enum err
@@ -214,15 +252,15 @@ sessions_key(struct arena *a, struct uuid session)
 }
 
 enum err
-sessions_check(struct ctx *ctx, const struct token_claims *claims, enum cache_answer answer,
+sessions_check(struct ctx *ctx, const struct caller *c, enum cache_answer answer,
                const char *cached)
 {
     struct live_row row = {0};
 
     if (answer == CACHE_HIT)
         return strcmp(cached, LIVE) == 0 ? OK : expired(ctx);
-    enum err e = pg_one(ctx, ACCOUNTS_SESSION_LIVES, &live_row, &row, ARG_ID(claims->session),
-                        ARG_ID(claims->account));
+    enum err e = pg_one(ctx, ACCOUNTS_SESSION_LIVES, &live_row, &row, ARG_ID(c->session),
+                        ARG_ID(c->account));
     if (e == ERR_NOT_FOUND) {
         problems_clear(&ctx->problems);
         return expired(ctx);
@@ -230,8 +268,8 @@ sessions_check(struct ctx *ctx, const struct token_claims *claims, enum cache_an
     if (e != OK)
         return e;
     if (answer == CACHE_MISS)
-        cache_set(ctx->cache, sessions_key(ctx->arena, claims->session), LIVE,
-                  conf->access_token_ttl.ms, true);
+        cache_set(ctx->cache, sessions_key(ctx->arena, c->session), LIVE, conf->access_token_ttl.ms,
+                  true);
     return OK;
 }
 

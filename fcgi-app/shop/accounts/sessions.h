@@ -11,7 +11,8 @@
 #include "base/text.h"
 #include "io/cache.h"
 #include "io/ctx.h"
-#include "io/token.h"
+#include "shop/accounts/caller.h"
+#include "shop/accounts/external.h"
 #include "shop/outbox.h"
 
 /* The roles that an account holds. */
@@ -29,18 +30,36 @@ struct session_tokens {
     struct uuid account;
     enum role role;
     const char *access, *refresh;
+    int64_t access_ms; /* life of the access token */
 };
 
-/* Opens a session in `role`. In a transaction. */
-enum err sessions_start(struct ctx *ctx, struct uuid account, enum role role, const char *agent,
-                        const char *address, struct session_tokens *out);
+/* How a session is opened. */
+struct session_start {
+    struct uuid account;
+    enum role role;
+    const char *agent, *address;
+    bool second_factor;                    /* it was asked for, and shown */
+    const struct external_token *external; /* what external_obtain() gave */
+};
+
+/* Opens a session. In a transaction. */
+enum err sessions_start(struct ctx *ctx, const struct session_start *s, struct session_tokens *out);
+
+/* Whether the account may act in `role` with or without a second factor; ERR_FORBIDDEN, with a
+ * problem that says how to get one, if not (conf->totp_required). */
+enum err sessions_demand_factor(struct ctx *ctx, enum role role, bool second_factor);
+
+/* Whether a refresh token is good for something, before anybody outside is troubled for it. In a
+ * transaction. ERR_UNAUTHORIZED if not; a token that was used again is left to sessions_refresh().
+ */
+enum err sessions_refresh_look(struct ctx *ctx, const char *refresh);
 
 /* Exchanges a refresh token for a fresh pair, in `wanted` role or the one the session had. In a
  * transaction. ERR_UNAUTHORIZED: unknown, ended, or used again; in the last case the session
  * is ended, and the transaction is kept. Used again within conf->refresh_grace (a lost answer, two
  * tabs) gets a fresh pair. Roles are read anew. */
 enum err sessions_refresh(struct ctx *ctx, const char *refresh, const char *wanted,
-                          struct session_tokens *out);
+                          const struct external_token *external, struct session_tokens *out);
 
 /* Ends a session: the row now, Redis after the commit, and again through the outbox in case Redis
  * is away. In a transaction. Ending an ended one is OK. */
@@ -53,10 +72,10 @@ enum err sessions_end_others(struct ctx *ctx, struct uuid account, struct uuid s
 /* The key under which Redis knows a session, in the arena. */
 const char *sessions_key(struct arena *a, struct uuid session);
 
-/* Whether the session of `claims` lives: by what Redis answered, else by the row, whose word is
+/* Whether the session of `c` lives: by what Redis answered, else by the row, whose word is
  * then told to Redis. ERR_UNAUTHORIZED with the problem "Session expired" if not. */
-enum err sessions_check(struct ctx *ctx, const struct token_claims *claims,
-                        enum cache_answer answer, const char *cached);
+enum err sessions_check(struct ctx *ctx, const struct caller *c, enum cache_answer answer,
+                        const char *cached);
 
 /* The consumer of session.ended: puts up the tombstone in Redis; fails if Redis is away. */
 enum err sessions_bury(struct ctx *ctx, const struct delivery *d);

@@ -1,19 +1,29 @@
 /*
- * Signing in tells nobody whether an account exists: the words are the same, and so is the work,
- * since an unknown name is checked against a hash that no password matches (seed hole 47).
+ * Signing in tells nobody whether an account exists: the words are the same, and so is the work. A
+ * password is hashed once by each scheme that any account's hash has (password_scheme), whoever is
+ * asked for: once in earnest if the account has that scheme, else for nothing. So an unknown name,
+ * a new account and one imported with bcrypt take the same time (seed hole 47), and the extra work
+ * ends by itself when the last imported account has signed in.
  *
- * The hash is checked inside the transaction, but before anything is locked.
+ * Three steps. The first counts the try, before any hash is made, and reads what there is to
+ * compare; the second hashes, and holds no transaction meanwhile; the third looks at the account
+ * again, under its lock: who changed his password in between has ended this sign-in.
  */
 #include "base/config.h"
 #include "io/pg.h"
 #include "io/secret.h"
 #include "shop/accounts/accounts.h"
 #include "shop/accounts/sessions.h"
+#include "shop/accounts/throttle.h"
+#include "shop/accounts/totp.h"
+#include "shop/audit.h"
 #include "shop/req.h"
+
+#include <string.h>
 
 struct login_in {
     uint64_t sent;
-    const char *email, *password, *phone, *username, *role;
+    const char *email, *password, *phone, *username, *role, *totp_code;
 };
 static const struct field login_in_fields[] = {
     FIELD(struct login_in, email, .max = 254, .format = FORMAT_EMAIL, .eg = "ann@example.com",
@@ -26,6 +36,8 @@ static const struct field login_in_fields[] = {
           .doc = "Instead of email"),
     FIELD(struct login_in, role, .one_of = "buyer|seller|admin", .eg = "buyer",
           .doc = "The role to act in; default: the highest that the account holds"),
+    FIELD(struct login_in, totp_code, .max = 32, .format = FORMAT_SECRET, .eg = "492039",
+          .doc = "The second factor's code, or a recovery code, if the account has one"),
 };
 
 static void
@@ -55,15 +67,44 @@ static const struct input refresh_in = INPUT(refresh_in, "RefreshInput", NULL);
 
 struct credentials {
     struct uuid id;
-    const char *password_hash;
-    bool is_active, is_buyer, is_seller, is_admin;
+    const char *password_hash, *password_scheme;
+    bool is_known; /* the address: it was signed in from lately */
 };
 static const struct field credentials_fields[] = {
-    FIELD(struct credentials, id),        FIELD(struct credentials, password_hash),
-    FIELD(struct credentials, is_active), FIELD(struct credentials, is_buyer),
-    FIELD(struct credentials, is_seller), FIELD(struct credentials, is_admin),
+    FIELD(struct credentials, id),
+    FIELD(struct credentials, password_hash),
+    FIELD(struct credentials, password_scheme),
+    FIELD(struct credentials, is_known),
 };
 static const struct input credentials = INPUT(credentials, "Credentials", NULL);
+
+struct holder {
+    bool is_active, is_buyer, is_seller, is_admin;
+};
+static const struct field holder_fields[] = {
+    FIELD(struct holder, is_active),
+    FIELD(struct holder, is_buyer),
+    FIELD(struct holder, is_seller),
+    FIELD(struct holder, is_admin),
+};
+static const struct input holder = INPUT(holder, "Holder", NULL);
+
+struct scheme {
+    const char *scheme;
+};
+static const struct field scheme_fields[] = {FIELD(struct scheme, scheme)};
+static const struct input scheme = INPUT(scheme, "Scheme", NULL);
+
+/* From step to step. */
+struct signing_in {
+    struct credentials known;
+    bool exists, is_right;
+    struct scheme *schemes;
+    size_t scheme_count;
+    const char *fresh_hash; /* to be kept instead of the old one; NULL: that is good */
+    struct try try;
+    struct external_token external;
+};
 
 static const struct out_field session_fields[] = {
     {"access_token", OUT_TEXT, .eg = "eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
@@ -78,21 +119,6 @@ static const struct out_field session_fields[] = {
 };
 static const struct output session_out = OUTPUT(session_fields, "Session");
 
-/* A hash of this process's own, of the usual cost, that stands in for an account that is not there.
- */
-static const char *
-nobodys_hash(void)
-{
-    static struct arena *forever;
-    static const char *hash;
-
-    if (hash == NULL) {
-        forever = arena_new();
-        hash = password_hash(forever, secret_token(forever), conf->password_cost);
-    }
-    return hash;
-}
-
 static enum err
 reply_session(struct req *rq, const struct session_tokens *tokens)
 {
@@ -103,7 +129,7 @@ reply_session(struct req *rq, const struct session_tokens *tokens)
     text_member(t, "access_token", tokens->access);
     text_member(t, "refresh_token", tokens->refresh);
     text_member(t, "token_type", "Bearer");
-    text_member_int(t, "expires_in", conf->access_token_ttl.ms / 1000);
+    text_member_int(t, "expires_in", tokens->access_ms / 1000);
     text_member(t, "role", role_name(tokens->role));
     text_key(t, "user");
     enum err e = pg_object(&rq->ctx, ACCOUNTS_SHOW, t, ARG_ID(tokens->account));
@@ -112,48 +138,169 @@ reply_session(struct req *rq, const struct session_tokens *tokens)
 }
 
 static enum err
-login(struct req *rq)
+login_start(struct req *rq)
 {
     const struct login_in *in = rq->in;
     struct ctx *ctx = &rq->ctx;
-    struct credentials known = {0};
-    struct session_tokens tokens;
-    enum role role;
+    struct signing_in *s = arena_alloc(ctx->arena, sizeof(*s));
+    const char *name = in->email != NULL ? in->email : in->phone != NULL ? in->phone : in->username;
 
-    enum err e = pg_one(ctx, ACCOUNTS_FOR_SIGN_IN, &credentials, &known, ARG_TEXT(in->email),
-                        ARG_TEXT(in->phone), ARG_TEXT(in->username));
+    *s = (struct signing_in){0};
+    rq->step = s;
+    enum err e = pg_one(ctx, ACCOUNTS_FOR_SIGN_IN, &credentials, &s->known, ARG_TEXT(in->email),
+                        ARG_TEXT(in->phone), ARG_TEXT(in->username), ARG_TEXT(rq->network),
+                        ARG_INT(conf->login_address_ttl.ms));
     if (e != OK && e != ERR_NOT_FOUND)
         return e;
+    s->exists = e == OK;
     problems_clear(&ctx->problems);
-    if (e == ERR_NOT_FOUND)
-        known.password_hash = nobodys_hash();
-    if (!password_check(in->password, known.password_hash) || e == ERR_NOT_FOUND)
-        return fail(ctx, ERR_UNAUTHORIZED, NULL, "these credentials match no account");
-    if (!known.is_active)
-        return fail(ctx, ERR_FORBIDDEN, NULL, "this account is deactivated");
-
-    struct held_roles held = {known.is_buyer, known.is_seller, known.is_admin};
-    e = sessions_choose_role(ctx, &held, in->role, &role);
+    e = throttle_take(ctx, "sign_in", name, s->known.is_known ? rq->network : NULL,
+                      conf->limit_login_account, &s->try);
     if (e != OK)
         return e;
-    if (password_is_old(known.password_hash, conf->password_cost)) {
-        const char *fresh = password_hash(ctx->arena, in->password, conf->password_cost);
-        e = pg_touch(ctx, ACCOUNTS_REHASH, NULL, ARG_ID(known.id), ARG_TEXT(known.password_hash),
-                     ARG_TEXT(fresh));
-        if (e != OK)
-            return e;
+    return pg_all(ctx, ACCOUNTS_SCHEMES, &scheme, &s->schemes, &s->scheme_count);
+}
+
+/* The same work for everybody. */
+static bool
+check(const struct req *rq, const struct signing_in *s)
+{
+    const struct login_in *in = rq->in;
+    const char *usual = password_scheme(rq->ctx.arena, conf->password_cost);
+    bool is_right = false, did_usual = false;
+
+    for (size_t i = 0; i < s->scheme_count; i++) {
+        const char *one = s->schemes[i].scheme;
+        did_usual = did_usual || strcmp(one, usual) == 0;
+        if (s->exists && strcmp(one, s->known.password_scheme) == 0)
+            is_right = password_check(in->password, s->known.password_hash);
+        else
+            password_burn(in->password, one);
     }
-    e = sessions_start(ctx, known.id, role, rq->agent, rq->address, &tokens);
+    if (!did_usual)
+        password_burn(in->password, usual);
+    return is_right;
+}
+
+static enum err
+login_call(struct req *rq)
+{
+    const struct login_in *in = rq->in;
+    struct signing_in *s = rq->step;
+
+    s->is_right = check(rq, s);
+    if (!s->is_right)
+        return OK;
+    if (password_is_old(s->known.password_hash, conf->password_cost))
+        s->fresh_hash = password_hash(rq->ctx.arena, in->password, conf->password_cost);
+    return external_obtain(&rq->ctx, &s->external);
+}
+
+/* The refusal is written down, and stays. */
+static void
+note_failure(struct ctx *ctx, const struct signing_in *s, const char *reason)
+{
+    audit_note(ctx, AUDIT_SIGN_IN_FAILED, s->known.id, "reason", reason);
+    tx_keep(ctx);
+}
+
+static enum err
+refuse(struct ctx *ctx, const struct signing_in *s)
+{
+    note_failure(ctx, s, s->exists ? "password" : "unknown");
+    return fail(ctx, ERR_UNAUTHORIZED, NULL, "these credentials match no account");
+}
+
+/* The account as it is now, under its lock. */
+static enum err
+look_again(struct ctx *ctx, const struct signing_in *s, struct holder *now)
+{
+    enum err e = pg_one(ctx, ACCOUNTS_STILL, &holder, now, ARG_ID(s->known.id),
+                        ARG_TEXT(s->known.password_hash));
+    if (e == ERR_NOT_FOUND) {
+        problems_clear(&ctx->problems);
+        return refuse(ctx, s);
+    }
+    if (e == OK && !now->is_active) {
+        note_failure(ctx, s, "deactivated");
+        return fail(ctx, ERR_FORBIDDEN, NULL, "this account is deactivated");
+    }
+    return e;
+}
+
+/* The second factor, and the role that it opens. */
+static enum err
+choose(struct req *rq, const struct signing_in *s, const struct holder *now,
+       struct session_start *start)
+{
+    const struct login_in *in = rq->in;
+    struct held_roles held = {now->is_buyer, now->is_seller, now->is_admin};
+    struct ctx *ctx = &rq->ctx;
+
+    enum err e = totp_demand(ctx, s->known.id, in->totp_code, &start->second_factor);
+    if (e == ERR_UNAUTHORIZED) {
+        note_failure(ctx, s, in->totp_code == NULL ? "code_missing" : "code");
+        if (in->totp_code == NULL)
+            throttle_give_back(ctx, &s->try);
+    }
+    if (e == OK)
+        e = sessions_choose_role(ctx, &held, in->role, &start->role);
+    if (e == OK)
+        e = sessions_demand_factor(ctx, start->role, start->second_factor);
+    return e;
+}
+
+static enum err
+login_finish(struct req *rq)
+{
+    struct signing_in *s = rq->step;
+    struct ctx *ctx = &rq->ctx;
+    struct holder now = {0};
+    struct session_start start = {.account = s->known.id,
+                                  .agent = rq->agent,
+                                  .address = rq->address,
+                                  .external = &s->external};
+    struct session_tokens tokens;
+
+    if (!s->is_right)
+        return refuse(ctx, s);
+    enum err e = look_again(ctx, s, &now);
+    if (e == OK)
+        e = choose(rq, s, &now, &start);
+    if (e != OK)
+        return e;
+    if (s->fresh_hash != NULL)
+        pg_queue(ctx, ACCOUNTS_REHASH, ARG_ID(s->known.id), ARG_TEXT(s->known.password_hash),
+                 ARG_TEXT(s->fresh_hash));
+    pg_queue(ctx, ACCOUNTS_KNOW_ADDRESS, ARG_ID(s->known.id), ARG_TEXT(rq->network));
+    throttle_give_back(ctx, &s->try);
+    audit_note(ctx, AUDIT_SIGNED_IN, s->known.id, "role", role_name(start.role));
+    e = sessions_start(ctx, &start, &tokens);
     return e != OK ? e : reply_session(rq, &tokens);
 }
 
 static enum err
-refresh(struct req *rq)
+refresh_start(struct req *rq)
+{
+    const struct refresh_in *in = rq->in;
+
+    rq->step = arena_alloc(rq->ctx.arena, sizeof(struct external_token));
+    return external_is_on() ? sessions_refresh_look(&rq->ctx, in->refresh_token) : OK;
+}
+
+static enum err
+refresh_call(struct req *rq)
+{
+    return external_obtain(&rq->ctx, rq->step);
+}
+
+static enum err
+refresh_finish(struct req *rq)
 {
     const struct refresh_in *in = rq->in;
     struct session_tokens tokens;
 
-    enum err e = sessions_refresh(&rq->ctx, in->refresh_token, in->role, &tokens);
+    enum err e = sessions_refresh(&rq->ctx, in->refresh_token, in->role, rq->step, &tokens);
     return e != OK ? e : reply_session(rq, &tokens);
 }
 
@@ -169,7 +316,9 @@ const struct endpoint accounts_login = {
     .name = "login",
     .tag = "Accounts",
     .doc = "Opens a session. Any bad credential is answered in the same words and time.",
-    .run = login,
+    .start = login_start,
+    .call = login_call,
+    .finish = login_finish,
     .in = &login_in,
     .out = &session_out,
     .secret = true,
@@ -179,7 +328,9 @@ const struct endpoint accounts_refresh = {
     .name = "refresh",
     .tag = "Accounts",
     .doc = "Exchanges a refresh token for a fresh pair; a token used again ends the session.",
-    .run = refresh,
+    .start = refresh_start,
+    .call = refresh_call,
+    .finish = refresh_finish,
     .in = &refresh_in,
     .out = &session_out,
     .secret = true,

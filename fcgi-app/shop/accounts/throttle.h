@@ -1,0 +1,35 @@
+/*
+ * shop/accounts/throttle: how often one may try (OWASP ASVS 4.0.3, V2.2.1).
+ *
+ * A bucket per what and whose ("sign_in" at "ann@example.com"), in PostgreSQL: neither a flush nor
+ * an outage of Redis opens the door. Buckets of names that nobody has are kept alike, so that a
+ * refusal tells nothing. GCRA, as in io/cache.h.
+ */
+#ifndef SOKO_SHOP_ACCOUNTS_THROTTLE_H
+#define SOKO_SHOP_ACCOUNTS_THROTTLE_H
+
+#include "io/ctx.h"
+#include "io/secret.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct
+try {
+    uint8_t bucket[SHA256_SIZE];
+    int64_t each_ms; /* what a try costs; 0: there is no limit */
+};
+
+/* Takes one of `per_hour` tries (0: no limit) of `what` at `name` from `network` (NULL: from
+ * anywhere). ERR_RATE_LIMITED, with a problem and ctx->retry_after_ms, if there is none left; the
+ * refused try costs nothing. In a transaction. */
+enum err throttle_take(struct ctx *ctx, const char *what, const char *name, const char *network,
+                       int64_t per_hour, struct try *out);
+
+/* Gives it back: it was no failure. In a transaction. */
+void throttle_give_back(struct ctx *ctx, const struct try *t);
+
+/* Removes buckets that are empty, and addresses that are no longer known. In a transaction. */
+enum err throttle_sweep(struct ctx *ctx);
+
+#endif
