@@ -27,7 +27,7 @@ list_suites() {
     for f in tests/sim/test_*.py; do
         [[ ! -e $f ]] || say "${f:6}" | sed 's/\.py$//'
     done
-    printf '%s\n' floors systemd_verify lint distcheck canary
+    printf '%s\n' floors asvs systemd_verify lint distcheck canary
 }
 
 # need FLAVOUR programs|tests: builds it once in this run. One that does not build is one failure,
@@ -256,6 +256,7 @@ cmd_test() {
             ;;
         sim/*) suite "$id" /usr/bin/python3 -B "$clone/tests/$id.py" ;;
         floors | systemd_verify) suite "$id" "$clone/tests/$id.sh" ;;
+        asvs) suite asvs /usr/bin/python3 -B tests/security/asvs.py ;;
         lint) suite lint bash "$self" _lint ;;
         canary) suite canary /usr/bin/python3 -B tests/security/canary.py "$state/log/test" ;;
         distcheck)

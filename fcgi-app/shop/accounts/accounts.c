@@ -15,7 +15,7 @@
 static const struct field register_in_fields[] = {
     FIELD(struct register_in, email, .max = 254, .format = FORMAT_EMAIL, .eg = "ann@example.com",
           .doc = "Needed unless phone or username is given"),
-    FIELD(struct register_in, password, .required = true, .max = 256, .format = FORMAT_SECRET,
+    FIELD(struct register_in, password, .required = true, .max = 128, .format = FORMAT_SECRET,
           .eg = "correct horse battery", .doc = "At least PASSWORD_MIN_LENGTH characters (8)"),
     FIELD(struct register_in, name, .required = true, .max = 255, .eg = "Ann Wanjiru",
           .doc = "How the account is called"),

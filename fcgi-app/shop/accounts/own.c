@@ -17,7 +17,7 @@ struct password_in {
 static const struct field password_in_fields[] = {
     FIELD(struct password_in, old_password, .required = true, .max = 256, .format = FORMAT_SECRET,
           .eg = "correct horse battery", .doc = "As it is now"),
-    FIELD(struct password_in, new_password, .required = true, .max = 256, .format = FORMAT_SECRET,
+    FIELD(struct password_in, new_password, .required = true, .max = 128, .format = FORMAT_SECRET,
           .eg = "staple of correct horses", .doc = "At least PASSWORD_MIN_LENGTH characters (8)"),
 };
 
