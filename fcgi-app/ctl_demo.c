@@ -13,6 +13,7 @@
 #include "io/secret.h"
 #include "io/tx.h"
 #include "shop/accounts/accounts.h"
+#include "shop/audit.h"
 #include "shop/catalog/images.h"
 #include "shop/media.h"
 #include "shop/stmt.h"
@@ -102,6 +103,7 @@ make_person(struct ctx *ctx, size_t i, const char *password)
     struct uuid id = uuid_v7(ctx->now_ms);
 
     accounts_add(ctx, id, people[i].name, people[i].email, NULL, NULL, password, ROLE_BUYER);
+    audit_note(ctx, AUDIT_ACCOUNT_CREATED, id, "role", role_name(people[i].role));
     enum err e = accounts_grant(ctx, id, people[i].role);
     if (e == OK && people[i].store != NULL)
         e = pg_run(ctx, STORES_ADD, ARG_ID(uuid_v7(ctx->now_ms)), ARG_ID(id),

@@ -7,6 +7,7 @@
 #include "ctl.h"
 #include "io/tx.h"
 #include "shop/accounts/accounts.h"
+#include "shop/audit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +45,7 @@ create_work(struct ctx *ctx, void *arg)
 
     accounts_add(ctx, c->id, c->in->name, c->in->email, c->in->phone, c->in->username,
                  c->in->password, ROLE_BUYER);
+    audit_note(ctx, AUDIT_ACCOUNT_CREATED, c->id, "role", role_name(c->role));
     return accounts_grant(ctx, c->id, c->role);
 }
 

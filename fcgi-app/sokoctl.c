@@ -17,10 +17,12 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define FILE_MAX ((size_t)16 << 20)
 
@@ -260,6 +262,19 @@ find_command(int argc, char **argv, struct ctl_options *o)
     return NULL;
 }
 
+/* Who sits at this end: root by sudo is the one who called sudo. */
+static const char *
+operator_name(struct arena *a)
+{
+    const char *sudo = getenv("SUDO_USER");
+    const struct passwd *user = getpwuid(getuid());
+
+    if (getuid() == 0 && sudo != NULL && sudo[0] != '\0')
+        return arena_strdup(a, sudo);
+    return user != NULL ? arena_strdup(a, user->pw_name)
+                        : arena_printf(a, "uid %ld", (long)getuid());
+}
+
 static struct ctx *opened; /* what main closes */
 
 struct ctx *
@@ -282,6 +297,7 @@ ctl_open(void)
     ctx->pg = pg_new(&options);
     ctx->now_ms = clock_ms();
     ctx->trace_id = "sokoctl";
+    ctx->actor.operator= operator_name(a);
     opened = ctx;
     return ctx;
 }

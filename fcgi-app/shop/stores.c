@@ -6,9 +6,12 @@
 #include "base/config.h"
 #include "io/pg.h"
 #include "shop/accounts/accounts.h"
+#include "shop/audit.h"
 #include "shop/media.h"
 #include "shop/outbox.h"
 #include "shop/req.h"
+
+#include <inttypes.h>
 
 struct store_in {
     uint64_t sent;
@@ -151,6 +154,7 @@ set_status(struct req *rq)
 
     pg_queue(&rq->ctx, STORES_CLAIM, ARG_ID(rq->ids[0]), ARG_CLAIM(rq));
     pg_queue(&rq->ctx, STORES_SET_STATUS, ARG_ID(rq->ids[0]), ARG_TEXT(in->status));
+    audit_note(&rq->ctx, AUDIT_STORE_STATUS_SET, rq->ids[0], "status", in->status);
     return reply_rows(rq, STORES_SHOW, ARG_ID(rq->ids[0]));
 }
 
@@ -162,6 +166,10 @@ set_commission(struct req *rq)
     pg_queue(&rq->ctx, STORES_CLAIM, ARG_ID(rq->ids[0]), ARG_CLAIM(rq));
     pg_queue(&rq->ctx, STORES_SET_COMMISSION, ARG_ID(rq->ids[0]),
              in->commission_bp == INPUT_NULL ? ARG_NULL : ARG_INT(in->commission_bp));
+    audit_note(&rq->ctx, AUDIT_COMMISSION_SET, rq->ids[0], "commission_bp",
+               in->commission_bp == INPUT_NULL
+                   ? "usual"
+                   : arena_printf(rq->ctx.arena, "%" PRId64, in->commission_bp));
     return reply_rows(rq, STORES_COMMISSION, ARG_ID(rq->ids[0]), ARG_INT(conf->commission_bp));
 }
 

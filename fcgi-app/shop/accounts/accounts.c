@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "io/pg.h"
 #include "io/secret.h"
+#include "shop/audit.h"
 #include "shop/messages.h"
 #include "shop/req.h"
 
@@ -141,5 +142,11 @@ accounts_add(struct ctx *ctx, struct uuid id, const char *name, const char *emai
 enum err
 accounts_grant(struct ctx *ctx, struct uuid account, enum role role)
 {
-    return pg_touch(ctx, ACCOUNTS_GRANT, NULL, ARG_ID(account), ARG_TEXT(role_name(role)));
+    int64_t granted;
+
+    enum err e =
+        pg_touch(ctx, ACCOUNTS_GRANT, &granted, ARG_ID(account), ARG_TEXT(role_name(role)));
+    if (e == OK && granted > 0)
+        audit_note(ctx, AUDIT_ROLE_GRANTED, account, "role", role_name(role));
+    return e;
 }

@@ -7,6 +7,7 @@
 #include "io/pg.h"
 #include "shop/accounts/accounts.h"
 #include "shop/accounts/sessions.h"
+#include "shop/audit.h"
 #include "shop/req.h"
 
 #define ROLE_WORDS "buyer|seller|admin"
@@ -100,6 +101,8 @@ change_roles(struct ctx *ctx, const struct user_change *in, const struct user_ro
             e = accounts_grant(ctx, user->id, r);
         if (!wants(in, r) && holds[r]) {
             e = pg_touch(ctx, ACCOUNTS_REVOKE, NULL, ARG_ID(user->id), ARG_TEXT(role_name(r)));
+            if (e == OK)
+                audit_note(ctx, AUDIT_ROLE_REVOKED, user->id, "role", role_name(r));
             *lost = true;
         }
     }
@@ -122,6 +125,9 @@ update(struct req *rq)
             return fail(ctx, ERR_VALIDATION, "is_active", "nobody deactivates himself");
         e = pg_run(ctx, ACCOUNTS_SET_ACTIVE, ARG_ID(user.id), ARG_BOOL(in->is_active));
         lost = lost || !in->is_active;
+        if (e == OK && in->is_active != user.is_active)
+            audit_note(ctx, in->is_active ? AUDIT_ACCOUNT_ACTIVATED : AUDIT_ACCOUNT_DEACTIVATED,
+                       user.id, NULL, NULL);
     }
     if (e == OK && lost)
         e = sessions_end_others(ctx, user.id, (struct uuid){{0}}, "by_administrator");

@@ -8,6 +8,7 @@
 #include "io/pg.h"
 #include "io/secret.h"
 #include "shop/accounts/sessions.h"
+#include "shop/audit.h"
 #include "shop/req.h"
 
 struct password_in {
@@ -90,8 +91,10 @@ change_password(struct req *rq)
         return fail(ctx, ERR_VALIDATION, "old_password", "is not your password");
     e = pg_run(ctx, ACCOUNTS_SET_PASSWORD, ARG_ID(ctx->actor.account),
                ARG_TEXT(password_hash(ctx->arena, in->new_password, conf->password_cost)));
-    if (e == OK)
-        e = sessions_end_others(ctx, ctx->actor.account, ctx->actor.session, "password_changed");
+    if (e != OK)
+        return e;
+    audit_note(ctx, AUDIT_PASSWORD_CHANGED, ctx->actor.account, NULL, NULL);
+    e = sessions_end_others(ctx, ctx->actor.account, ctx->actor.session, "password_changed");
     return e != OK ? e : reply_message(rq, "password changed; other sessions have ended");
 }
 

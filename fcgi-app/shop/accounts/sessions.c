@@ -190,7 +190,9 @@ sessions_refresh(struct ctx *ctx, const char *refresh, const char *wanted,
         return e;
     if (row.is_rotated && row.is_stale) {
         log_event(LOG_WARN, EVENT("session.refresh_reused"));
-        audit_note(ctx, AUDIT_REFRESH_REUSED, row.session_id, NULL, NULL);
+        char account[UUID_TEXT_SIZE];
+        audit_note(ctx, AUDIT_REFRESH_REUSED, row.session_id, "account",
+                   uuid_text(row.account_id, account));
         e = sessions_end(ctx, row.session_id, "refresh_reused");
         tx_keep(ctx);
         return e != OK ? e : expired(ctx);

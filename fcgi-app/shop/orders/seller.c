@@ -3,6 +3,7 @@
  * 34).
  */
 #include "io/pg.h"
+#include "shop/audit.h"
 #include "shop/orders/orders.h"
 #include "shop/req.h"
 #include "shop/stores.h"
@@ -68,6 +69,20 @@ list(struct req *rq)
                                 ARG_TEXT(in->status));
 }
 
+/* Money follows two of the moves: a cancelled part is paid back, a completed one paid out. */
+static void
+note_move(struct ctx *ctx, const struct order *o, struct uuid store, enum part_status to)
+{
+    char id[UUID_TEXT_SIZE];
+    const struct audit_fact facts[] = {
+        {"status", part_status_name(to)},
+        {"store", uuid_text(store, id)},
+    };
+
+    if (to == PART_CANCELLED || to == PART_COMPLETED)
+        audit_add(ctx, AUDIT_ORDER_MOVED, o->id, facts, sizeof(facts) / sizeof(facts[0]));
+}
+
 static enum err
 set_status(struct req *rq)
 {
@@ -88,6 +103,8 @@ set_status(struct req *rq)
     if (!part_status_parse(in->status, &to))
         return ERR_INTERNAL; /* one_of has seen to it */
     e = orders_move_part(ctx, &o, mine, to, MOVER_SELLER, in->tracking_number);
+    if (e == OK)
+        note_move(ctx, &o, store, to);
     return e != OK ? e : reply_rows(rq, ORDERS_SELLER_SHOW, ARG_ID(o.id), ARG_ID(store));
 }
 

@@ -7,15 +7,17 @@
  * the rest is ours to bear, which rounding shows. Money that was sent without a known order number
  * must cover the order that it is given to, so that a slip of the hand gives nothing away.
  *
- * Who did it is in the log.
+ * Who did it is in the audit log.
  */
 #include "base/log.h"
 #include "io/pg.h"
+#include "shop/audit.h"
 #include "shop/ledger.h"
 #include "shop/payments/refunds.h"
 #include "shop/payments/returns.h"
 #include "shop/req.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 struct payment_query {
@@ -251,6 +253,22 @@ send_back(struct ctx *ctx, const struct review_row *p, const struct order *o, co
     return refunds_request(ctx, &wish, &id);
 }
 
+static void
+note_resolved(struct ctx *ctx, const struct review_row *p, const struct order *o,
+              const char *action)
+{
+    char order[UUID_TEXT_SIZE];
+    int64_t money = p->received > 0 ? p->received : p->asked;
+    const struct audit_fact facts[] = {
+        {"resolution", action},
+        {"order", uuid_is_nil(o->id) ? NULL : uuid_text(o->id, order)},
+        {"amount", arena_printf(ctx->arena, "%" PRId64, money)},
+        {"currency", p->currency},
+    };
+
+    audit_add(ctx, AUDIT_PAYMENT_RESOLVED, p->id, facts, sizeof(facts) / sizeof(facts[0]));
+}
+
 static enum err
 resolve(struct req *rq)
 {
@@ -266,6 +284,7 @@ resolve(struct req *rq)
     if (e != OK)
         return e;
     log_hand(ctx, "payment.resolved", p.id, in->action);
+    note_resolved(ctx, &p, &o, in->action);
     return reply_rows(rq, PAYMENTS_ADMIN_SHOW, ARG_ID(p.id));
 }
 
@@ -290,6 +309,7 @@ retry(struct req *rq)
         return e;
     outbox_add(ctx, EVENT_REFUND_REQUESTED, r.id, nobody);
     log_hand(ctx, "refund.retried", r.id, NULL);
+    audit_note(ctx, AUDIT_REFUND_RETRIED, r.id, NULL, NULL);
     return reply_rows(rq, REFUNDS_SHOW, ARG_ID(r.id));
 }
 

@@ -6,9 +6,12 @@
  */
 #include "base/log.h"
 #include "io/pg.h"
+#include "shop/audit.h"
 #include "shop/ledger.h"
 #include "shop/payments/refunds.h"
 #include "shop/stmt.h"
+
+#include <inttypes.h>
 
 struct paid_row {
     struct uuid id;
@@ -24,6 +27,22 @@ static const struct field paid_row_fields[] = {
 static const struct input paid_row = INPUT(paid_row, "PaidRow", NULL);
 
 static const struct uuid nobody;
+
+/* What a person asked for; the machine's own are in the books alone. */
+static void
+note_by_staff(struct ctx *ctx, const struct refund_wish *w, struct uuid refund)
+{
+    char order[UUID_TEXT_SIZE];
+    const struct audit_fact facts[] = {
+        {"order", uuid_is_nil(w->order) ? NULL : uuid_text(w->order, order)},
+        {"amount", arena_printf(ctx->arena, "%" PRId64, w->amount)},
+        {"currency", w->currency},
+        {"reason", w->reason},
+    };
+
+    if (ctx->actor.role == ROLE_SELLER || ctx->actor.role == ROLE_ADMIN)
+        audit_add(ctx, AUDIT_REFUND_REQUESTED, refund, facts, sizeof(facts) / sizeof(facts[0]));
+}
 
 enum err
 refunds_request(struct ctx *ctx, const struct refund_wish *w, struct uuid *id)
@@ -45,6 +64,7 @@ refunds_request(struct ctx *ctx, const struct refund_wish *w, struct uuid *id)
                w->next_ms != 0 ? ARG_TIME(w->next_ms) : ARG_NULL);
     if (e != OK)
         return e;
+    note_by_staff(ctx, w, *id);
     if (w->failed == 0)
         outbox_add(ctx, EVENT_REFUND_REQUESTED, *id, nobody);
     return ledger_book(ctx, &(struct ledger_booking){.kind = LEDGER_REFUND_REQUESTED,
