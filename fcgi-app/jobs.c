@@ -225,6 +225,8 @@ sweep_work(struct ctx *ctx, void *arg)
     enum err e = idempotency_sweep(ctx);
     if (e == OK)
         e = sessions_sweep(ctx);
+    if (e == OK)
+        e = messages_sweep(ctx);
     return e != OK ? e : throttle_sweep(ctx);
 }
 

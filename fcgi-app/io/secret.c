@@ -23,6 +23,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +140,52 @@ secret_hex(struct arena *a, const void *data, size_t len)
 
     hex(data, len, out);
     return out;
+}
+
+static int
+nibble(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+uint8_t *
+secret_unhex(struct arena *a, const char *hex, size_t *len)
+{
+    size_t digits = hex != NULL ? strlen(hex) : 1;
+
+    *len = 0;
+    if (digits % 2 != 0)
+        return NULL;
+    uint8_t *out = arena_alloc(a, digits / 2 + 1);
+    for (size_t i = 0; i < digits / 2; i++) {
+        int high = nibble(hex[2 * i]), low = nibble(hex[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return NULL;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    *len = digits / 2;
+    return out;
+}
+
+/* A remainder alone would favour small numbers: what lies above the last whole multiple is drawn
+ * again. */
+void
+secret_digits(char *out, int count)
+{
+    uint32_t range = 1, drawn, most;
+
+    for (int i = 0; i < count; i++)
+        range *= 10;
+    most = UINT32_MAX - UINT32_MAX % range;
+    do {
+        if (RAND_bytes((unsigned char *)&drawn, sizeof drawn) != 1)
+            die("OpenSSL gives no random bytes");
+    } while (drawn >= most);
+    for (int i = count - 1; i >= 0; i--, drawn /= 10)
+        out[i] = (char)('0' + drawn % 10);
+    out[count] = '\0';
 }
 
 char *

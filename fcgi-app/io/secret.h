@@ -26,6 +26,10 @@ void secret_hmac_sha256(const void *key, size_t key_len, const struct secret_pie
 /* Lower-case hexadecimal digits in the arena. */
 char *secret_hex(struct arena *a, const void *data, size_t len);
 
+/* The bytes that such digits stand for, in the arena, and how many; NULL if `hex` is NULL or no
+ * whole number of bytes. */
+uint8_t *secret_unhex(struct arena *a, const char *hex, size_t *len);
+
 /* Base64 with padding (RFC 4648 section 4), in the arena. */
 char *secret_base64(struct arena *a, const void *data, size_t len);
 
@@ -37,6 +41,9 @@ char *secret_rsa_encrypt(struct arena *a, const char *pem_file, const void *data
 
 /* A new random token: 256 bits in base64url without padding (RFC 4648 section 5), 43 characters. */
 char *secret_token(struct arena *a);
+
+/* `count` random decimal digits (at most 9) and a NUL: each number as likely as any other. */
+void secret_digits(char *out, int count);
 
 /* Seals a short text so that it can be handed out and known again: base64url of a MAC
  * (HMAC-SHA-256, 128 bits) and the text. Sealed is not secret: whoever looks can read it, nobody

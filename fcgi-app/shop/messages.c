@@ -14,6 +14,10 @@
  * looks whether the lease is still ours; the moment between that and the call's end is what
  * `unsure` is for.
  *
+ * What only the recipient may read, a one-time code, is sealed in its row, by a key that the
+ * database does not hold and for that row alone, and is gone from it (MESSAGES_END) once nobody
+ * will send it again.
+ *
  * A report may come before the answer that names the message: then nobody knows the id yet, and the
  * message stays at "sent", which is true. Reports are not kept for that.
  */
@@ -23,6 +27,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/money.h"
+#include "io/box.h"
 #include "io/secret.h"
 #include "providers/africastalking.h"
 #include "providers/mail.h"
@@ -30,20 +35,23 @@
 
 #include <string.h>
 
-#define PARAMS_MAX 4096
+#define JSON_MAX 4096 /* bytes of parameters */
+#define PARAMS_MAX 16 /* of them */
 #define UNSURE_MAX 2
+#define BOX "message" /* the purpose under which secrets are sealed (io/box.h) */
 
 struct message_row {
-    const char *channel, *template, *recipient, *status, *name;
+    const char *channel, *template, *recipient, *status, *name, *sealed;
     struct json_value params;
     int64_t unsure;
-    bool ours;
+    bool ours, late;
 };
 static const struct field message_row_fields[] = {
     FIELD(struct message_row, channel),   FIELD(struct message_row, template),
     FIELD(struct message_row, recipient), FIELD(struct message_row, status),
     FIELD(struct message_row, name),      FIELD(struct message_row, params),
     FIELD(struct message_row, unsure),    FIELD(struct message_row, ours),
+    FIELD(struct message_row, sealed),    FIELD(struct message_row, late),
 };
 static const struct input message_row = INPUT(message_row, "MessageRow", NULL);
 
@@ -97,32 +105,45 @@ end(struct ctx *ctx, const struct sending *s, const char *status, const char *re
                   ARG_TEXT(failure));
 }
 
-/* The row's parameters, and the account's name as it is now. */
+/* The members of a JSON object, from out[*count] on, where `room` are free. */
 static enum err
-read_params(struct ctx *ctx, const struct message_row *row, struct message_param **out,
-            size_t *count)
+add_params(struct ctx *ctx, const char *json, struct message_param *out, size_t room, size_t *count)
 {
     struct json_object *object = NULL;
-    const char *json = row->params.text;
 
     if (json == NULL || json_read(ctx->arena, &ctx->problems, json, strlen(json), &object) != OK ||
-        !json_object_is_type(object, json_type_object))
+        !json_object_is_type(object, json_type_object) ||
+        (size_t)json_object_object_length(object) > room)
         return ERR_INTERNAL;
-    *out = arena_array(ctx->arena, (size_t)json_object_object_length(object) + 1, sizeof(**out));
-    (*out)[0] = (struct message_param){"name", row->name};
-    *count = 1;
-    json_object_object_foreach(object, key, value)(*out)[(*count)++] =
+    json_object_object_foreach(object, key, value) out[(*count)++] =
         (struct message_param){key, json_object_get_string(value)};
     return OK;
+}
+
+/* What was sealed for this row. */
+static const char *
+unseal(struct ctx *ctx, struct uuid id, const char *hex)
+{
+    char owner[UUID_TEXT_SIZE];
+    size_t len;
+    const uint8_t *sealed = secret_unhex(ctx->arena, hex, &len);
+
+    if (sealed == NULL)
+        return NULL;
+    return (const char *)box_open(ctx->arena, conf->data_key, BOX, uuid_text(id, owner), sealed,
+                                  len)
+        .data;
 }
 
 static enum err
 render(struct ctx *ctx, const struct message_row *row, struct sending *s)
 {
-    struct message_param *params;
-    size_t count;
+    struct message_param params[PARAMS_MAX] = {{"name", row->name}};
+    size_t count = 1;
 
-    enum err e = read_params(ctx, row, &params, &count);
+    enum err e = add_params(ctx, row->params.text, params, PARAMS_MAX - count, &count);
+    if (e == OK && row->sealed != NULL)
+        e = add_params(ctx, unseal(ctx, s->id, row->sealed), params, PARAMS_MAX - count, &count);
     if (e != OK)
         return e;
     return messages_text(ctx->arena, s->template, s->channel, params, count, &s->text)
@@ -130,22 +151,29 @@ render(struct ctx *ctx, const struct message_row *row, struct sending *s)
                : ERR_INTERNAL;
 }
 
-void
-messages_send(struct ctx *ctx, struct uuid account, enum template t,
-              const struct message_param *params, size_t count)
+static const char *
+json_of(struct ctx *ctx, const struct message_param *params, size_t count)
 {
-    struct uuid ids[CHANNEL__COUNT];
-    struct text json = text_new(ctx->arena, PARAMS_MAX);
+    struct text json = text_new(ctx->arena, JSON_MAX);
 
     text_putc(&json, '{');
     for (size_t i = 0; i < count; i++)
         text_member(&json, params[i].name, params[i].value);
     text_putc(&json, '}');
+    return json.overflow ? "{}" : text_cstr(&json);
+}
+
+void
+messages_send(struct ctx *ctx, struct uuid account, enum template t,
+              const struct message_param *params, size_t count)
+{
+    struct uuid ids[CHANNEL__COUNT];
+
     for (int c = 0; c < CHANNEL__COUNT; c++)
         ids[c] = uuid_v7(ctx->now_ms);
     pg_queue(ctx, MESSAGES_ADD, ARG_ID(ids[CHANNEL_SMS]), ARG_ID(ids[CHANNEL_EMAIL]),
              ARG_ID(account), ARG_TEXT(messages_template_name(t)),
-             ARG_TEXT(json.overflow ? "{}" : text_cstr(&json)));
+             ARG_TEXT(json_of(ctx, params, count)));
     for (int c = 0; c < CHANNEL__COUNT; c++)
         outbox_add(ctx, EVENT_MESSAGE_QUEUED, ids[c], (struct uuid){{0}});
 }
@@ -161,6 +189,53 @@ messages_send_order(struct ctx *ctx, struct uuid account, enum template t, const
     const struct message_param params[] = {
         {"order_number", order_number}, {"amount", text}, {"currency", currency}};
     messages_send(ctx, account, t, params, currency != NULL ? 3 : 1);
+}
+
+void
+messages_send_to(struct ctx *ctx, struct uuid account, enum template t, enum channel c,
+                 const char *recipient, const struct message_param *secrets, size_t count,
+                 int64_t until_ms)
+{
+    struct uuid id = uuid_v7(ctx->now_ms);
+    const char *json = json_of(ctx, secrets, count);
+    char owner[UUID_TEXT_SIZE];
+    struct box_bytes sealed =
+        box_seal(ctx->arena, conf->data_key, BOX, uuid_text(id, owner), json, strlen(json));
+
+    pg_queue(ctx, MESSAGES_ADD_ONE, ARG_ID(id), ARG_ID(account), ARG_TEXT(messages_channel_name(c)),
+             ARG_TEXT(messages_template_name(t)), ARG_TEXT(recipient), ARG_TEXT("{}"),
+             ARG_BYTES(sealed.data, sealed.len), until_ms != 0 ? ARG_TIME(until_ms) : ARG_NULL);
+    outbox_add(ctx, EVENT_MESSAGE_QUEUED, id, (struct uuid){{0}});
+}
+
+static const char *
+notice_params(struct ctx *ctx, enum notice what)
+{
+    const struct message_param param = {"what", messages_notice_text(what)};
+
+    return json_of(ctx, &param, 1);
+}
+
+void
+messages_notice(struct ctx *ctx, struct uuid account, enum notice what)
+{
+    struct uuid id = uuid_v7(ctx->now_ms);
+
+    pg_queue(ctx, MESSAGES_ADD_NOTICE, ARG_ID(id), ARG_ID(account),
+             ARG_TEXT(messages_template_name(TEMPLATE_NOTICE)), ARG_TEXT(notice_params(ctx, what)));
+    outbox_add(ctx, EVENT_MESSAGE_QUEUED, id, (struct uuid){{0}});
+}
+
+void
+messages_notice_to(struct ctx *ctx, struct uuid account, enum notice what, enum channel c,
+                   const char *recipient)
+{
+    struct uuid id = uuid_v7(ctx->now_ms);
+
+    pg_queue(ctx, MESSAGES_ADD_ONE, ARG_ID(id), ARG_ID(account), ARG_TEXT(messages_channel_name(c)),
+             ARG_TEXT(messages_template_name(TEMPLATE_NOTICE)), ARG_TEXT(recipient),
+             ARG_TEXT(notice_params(ctx, what)), ARG_NULL, ARG_NULL);
+    outbox_add(ctx, EVENT_MESSAGE_QUEUED, id, (struct uuid){{0}});
 }
 
 enum err
@@ -188,6 +263,8 @@ messages_start(struct ctx *ctx, const struct delivery *d, void **step)
         return end(ctx, s, "off", NULL, NULL);
     if (row.unsure >= UNSURE_MAX)
         return end(ctx, s, "failed", NULL, "unknown");
+    if (row.late)
+        return end(ctx, s, "failed", NULL, "late");
     e = render(ctx, &row, s);
     if (e == OK)
         e = pg_run(ctx, MESSAGES_BEGIN, ARG_ID(s->id));
@@ -248,6 +325,12 @@ messages_finish(struct ctx *ctx, void *step)
         return end(ctx, s, "failed", NULL, "unknown");
     tell(LOG_WARN, s->channel, messages_template_name(s->template), "unknown");
     return ERR_REQUEST_TIMEOUT; /* the row says "sending", and start() will count that */
+}
+
+enum err
+messages_sweep(struct ctx *ctx)
+{
+    return pg_touch(ctx, MESSAGES_SWEEP, NULL, ARG_NONE);
 }
 
 /* --- delivery reports ------------------------------------------------------------------------- */

@@ -29,6 +29,9 @@ enum template {
     TEMPLATE_ORDER_PAID,    /* the same */
     TEMPLATE_ORDER_SHIPPED, /* order_number */
     TEMPLATE_REFUNDED,      /* order_number, amount, currency */
+    TEMPLATE_VERIFY,        /* code, minutes: for the recipient's eyes alone */
+    TEMPLATE_RESET,         /* the same */
+    TEMPLATE_NOTICE,        /* what: a sentence */
     TEMPLATE__COUNT
 };
 
@@ -36,6 +39,21 @@ enum channel { CHANNEL_SMS, CHANNEL_EMAIL, CHANNEL__COUNT };
 
 struct message_param {
     const char *name, *value;
+};
+
+/* What somebody must hear of who did not do it himself (OWASP ASVS 4.0.3, V2.2.3 and V2.5.5). */
+enum notice {
+    NOTICE_PASSWORD_CHANGED,
+    NOTICE_PASSWORD_RESET,
+    NOTICE_EMAIL_CHANGED,
+    NOTICE_PHONE_CHANGED,
+    NOTICE_USERNAME_CHANGED,
+    NOTICE_SECOND_FACTOR_ON,
+    NOTICE_SECOND_FACTOR_OFF,
+    NOTICE_RECOVERY_CODE_USED,
+    NOTICE_NEW_ADDRESS, /* a sign-in from one that was not known */
+    NOTICE_KEY_CREATED, /* an API key */
+    NOTICE__COUNT
 };
 
 /* Queues with the caller's transaction. The account's name is always there, as @name@. Nothing is
@@ -47,10 +65,29 @@ void messages_send(struct ctx *ctx, struct uuid account, enum template t,
 void messages_send_order(struct ctx *ctx, struct uuid account, enum template t,
                          const char *order_number, int64_t amount, const char *currency);
 
+/* The same to one recipient, as he was called when it happened, by one channel. `secrets` may be
+ * read by nobody else: they are sealed in the row, and forgotten once the message is sent or has
+ * failed for good. After `until_ms` (0: never) it is of no use, and is not sent. */
+void messages_send_to(struct ctx *ctx, struct uuid account, enum template t, enum channel c,
+                      const char *recipient, const struct message_param *secrets, size_t count,
+                      int64_t until_ms);
+
+/* Tells the account of something that touches its safety, with the caller's transaction: by e-mail
+ * if it has an address when the transaction comes here, else by SMS; nothing if it has neither. */
+void messages_notice(struct ctx *ctx, struct uuid account, enum notice what);
+
+/* The same to one recipient: to the address that was just taken away. */
+void messages_notice_to(struct ctx *ctx, struct uuid account, enum notice what, enum channel c,
+                        const char *recipient);
+
 /* Consumer of message.queued, in three steps (jobs.h). */
 enum err messages_start(struct ctx *ctx, const struct delivery *d, void **step);
 enum err messages_call(struct ctx *ctx, void *step);
 enum err messages_finish(struct ctx *ctx, void *step);
+
+/* Forgets what was sealed for messages that are of no use any more, and were never sent: their
+ * deliveries are parked. In a transaction. */
+enum err messages_sweep(struct ctx *ctx);
 
 /* POST /webhooks/sms/:token */
 extern const struct endpoint messages_report;
@@ -63,6 +100,9 @@ bool messages_template_parse(const char *name, enum template *out);
 
 /* "sms", "email": a row's channel, and a file's ending. */
 const char *messages_channel_name(enum channel c);
+
+/* The sentence of TEMPLATE_NOTICE's @what@. */
+const char *messages_notice_text(enum notice what);
 
 /* Whether every template is there and without a fault: names each that is not in the log. At the
  * start of soko-jobs. */

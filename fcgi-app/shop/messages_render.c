@@ -37,18 +37,40 @@ static const struct param {
     {"order_number", {12, 12}},
     {"amount",       {17, 17}},
     {"currency",     {3, 3}},
+    {"code",         {6, 6}},
+    {"minutes",      {2, 2}},
+    {"what",         {60, 60}},
 };
 #define PARAMS (sizeof(params_known) / sizeof(params_known[0]))
 
+/* Which of them, as a set. */
+enum { NAME = 1, NUMBER = 2, AMOUNT = 4, CURRENCY = 8, CODE = 16, MINUTES = 32, WHAT = 64 };
+
 static const struct {
     const char *name;
-    bool may[PARAMS], must[PARAMS]; /* in the order above */
+    unsigned may, must;
 } templates[TEMPLATE__COUNT] = {
-    [TEMPLATE_WELCOME]       = {"welcome",       {true, false, false, false}, {false, false, false, false}},
-    [TEMPLATE_ORDER_PLACED]  = {"order_placed",  {true, true,  true,  true},  {false, true,  false, false}},
-    [TEMPLATE_ORDER_PAID]    = {"order_paid",    {true, true,  true,  true},  {false, true,  false, false}},
-    [TEMPLATE_ORDER_SHIPPED] = {"order_shipped", {true, true,  false, false}, {false, true,  false, false}},
-    [TEMPLATE_REFUNDED]      = {"refunded",      {true, true,  true,  true},  {false, true,  true,  true}},
+    [TEMPLATE_WELCOME]       = {"welcome",       NAME,                              0},
+    [TEMPLATE_ORDER_PLACED]  = {"order_placed",  NAME | NUMBER | AMOUNT | CURRENCY, NUMBER},
+    [TEMPLATE_ORDER_PAID]    = {"order_paid",    NAME | NUMBER | AMOUNT | CURRENCY, NUMBER},
+    [TEMPLATE_ORDER_SHIPPED] = {"order_shipped", NAME | NUMBER,                     NUMBER},
+    [TEMPLATE_REFUNDED]      = {"refunded",      NAME | NUMBER | AMOUNT | CURRENCY, NUMBER | AMOUNT | CURRENCY},
+    [TEMPLATE_VERIFY]        = {"verify",        NAME | CODE | MINUTES,             CODE},
+    [TEMPLATE_RESET]         = {"reset",         NAME | CODE | MINUTES,             CODE},
+    [TEMPLATE_NOTICE]        = {"notice",        NAME | WHAT,                       WHAT},
+};
+
+static const char *const notices[NOTICE__COUNT] = {
+    [NOTICE_PASSWORD_CHANGED]   = "Your password was changed.",
+    [NOTICE_PASSWORD_RESET]     = "Your password was reset by a one-time code.",
+    [NOTICE_EMAIL_CHANGED]      = "Your e-mail address was changed.",
+    [NOTICE_PHONE_CHANGED]      = "Your phone number was changed.",
+    [NOTICE_USERNAME_CHANGED]   = "Your username was changed.",
+    [NOTICE_SECOND_FACTOR_ON]   = "A second factor was switched on.",
+    [NOTICE_SECOND_FACTOR_OFF]  = "Your second factor was switched off.",
+    [NOTICE_RECOVERY_CODE_USED] = "A recovery code was used to sign in.",
+    [NOTICE_NEW_ADDRESS]        = "Somebody signed in from a new address.",
+    [NOTICE_KEY_CREATED]        = "An API key was created.",
 };
 
 static const char *const channels[CHANNEL__COUNT] = {
@@ -176,12 +198,12 @@ placeholders_fault(struct arena *a, enum template t, const char *text)
         if (len == 0)
             continue;
         size_t i = param_of(name, len);
-        if (i == PARAMS || !templates[t].may[i])
+        if (i == PARAMS || (templates[t].may & 1U << i) == 0)
             return arena_printf(a, "has an unknown placeholder: @%.*s@", (int)len, name);
         seen[i] = true;
     }
     for (size_t i = 0; i < PARAMS; i++) {
-        if (templates[t].must[i] && !seen[i])
+        if ((templates[t].must & 1U << i) != 0 && !seen[i])
             return arena_printf(a, "lacks @%s@", params_known[i].name);
     }
     return NULL;
@@ -321,6 +343,12 @@ const char *
 messages_channel_name(enum channel c)
 {
     return channels[c];
+}
+
+const char *
+messages_notice_text(enum notice what)
+{
+    return notices[what];
 }
 
 const char *

@@ -10,10 +10,26 @@ WITH added AS (
 )
 SELECT NULL::text AS outcome
 
+-- One message to one recipient. $6 parameters $7 those that are sealed, or null $8 until when it is of use, or null.
+-- name: MESSAGES_ADD_ONE
+INSERT INTO messages (id, account_id, channel, template, recipient, params, sealed_params, send_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+
+-- One message by e-mail if the account has an address, else by SMS; none if it has neither.
+-- $1 id $2 account $3 template $4 parameters.
+-- name: MESSAGES_ADD_NOTICE
+WITH added AS (
+    INSERT INTO messages (id, account_id, channel, template, recipient, params)
+    SELECT $1, a.id, CASE WHEN a.email IS NOT NULL THEN 'email' ELSE 'sms' END, $3, coalesce(a.email, a.phone), $4
+    FROM accounts a WHERE a.id = $2 AND coalesce(a.email, a.phone) IS NOT NULL
+)
+SELECT NULL::text AS outcome
+
 -- Locks a message that is to be sent. $2 and $3 are the delivery and its attempt: `ours` is false if the lease
 -- has run out, and somebody else has taken it.
 -- name: MESSAGES_LOCK
 SELECT m.channel, m.template, m.recipient, m.params, m.status, m.unsure, a.name,
+       encode(m.sealed_params, 'hex') AS sealed, coalesce(m.send_until <= now(), false) AS late,
        EXISTS (SELECT FROM outbox o WHERE o.id = $2 AND o.attempts = $3) AS ours
 FROM messages m JOIN accounts a ON a.id = m.account_id
 WHERE m.id = $1 FOR UPDATE OF m
@@ -26,9 +42,9 @@ UPDATE messages SET status = 'sending', unsure = unsure + 1, updated_at = now() 
 -- name: MESSAGES_TAKE_BACK
 UPDATE messages SET status = 'queued', unsure = unsure - 1, updated_at = now() WHERE id = $1 AND status = 'sending'
 
--- What became of it. $2 status $3 the provider's id of it $4 failure.
+-- What became of it; nobody will read its secrets again. $2 status $3 the provider's id of it $4 failure.
 -- name: MESSAGES_END
-UPDATE messages SET status = $2, provider_ref = $3, failure = $4, updated_at = now()
+UPDATE messages SET status = $2, provider_ref = $3, failure = $4, sealed_params = NULL, updated_at = now()
 WHERE id = $1 AND status IN ('queued', 'sending')
 
 -- A final word about an SMS. Whatever their order, "delivered" is kept: it cannot be taken back. $1 the
@@ -41,3 +57,7 @@ WITH moved AS (
 )
 SELECT (SELECT template FROM moved LIMIT 1) AS template,
        EXISTS (SELECT FROM messages WHERE provider_ref = $1 AND channel = 'sms') AS known
+
+-- name: MESSAGES_SWEEP
+UPDATE messages SET sealed_params = NULL, updated_at = now() WHERE id IN
+    (SELECT id FROM messages WHERE sealed_params IS NOT NULL AND send_until < now() LIMIT 1000)

@@ -1,1 +1,1 @@
-ALTER TABLE messages DROP COLUMN sealed_params;
+ALTER TABLE messages DROP COLUMN send_until, DROP COLUMN sealed_params;

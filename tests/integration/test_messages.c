@@ -87,7 +87,7 @@ tell_work(struct ctx *c, void *arg)
 
     pg_queue(c, ACCOUNTS_ADD, ARG_ID(p->id), ARG_TEXT(p->name), ARG_TEXT(p->email),
              ARG_TEXT(p->phone), ARG_TEXT(arena_printf(c->arena, "u%s", uuid_text(p->id, id))),
-             ARG_TEXT("x"));
+             ARG_TEXT("$y$j9T$x"));
     if (p->t == TEMPLATE_WELCOME)
         messages_send(c, p->id, p->t, NULL, 0);
     else

@@ -73,6 +73,50 @@ START_TEST(hex_of_nothing_is_empty)
 }
 END_TEST
 
+/* clang-format off */
+static const struct {
+    const char *hex;
+    size_t len;
+    bool good;
+} unhexes[] = {
+    {"", 0, true}, {"00", 1, true}, {"00ff7f", 3, true},
+    {"0", 0, false}, {"0g", 0, false}, {"g0", 0, false}, {" 0", 0, false}, {"FF", 0, false}, {NULL, 0, false},
+};
+/* clang-format on */
+
+START_TEST(digits_of_hex_are_bytes)
+{
+    size_t len = 99;
+    const uint8_t *out = secret_unhex(a, unhexes[_i].hex, &len);
+
+    ck_assert((out != NULL) == unhexes[_i].good);
+    ck_assert_uint_eq(len, unhexes[_i].len);
+    if (out != NULL)
+        ck_assert_str_eq(secret_hex(a, out, len), unhexes[_i].hex);
+}
+END_TEST
+
+/* Each digit stands at each place, some 2,000 times of 20,000: 1,600 is nine deviations away. */
+START_TEST(digits_are_as_likely_as_each_other)
+{
+    int seen[6][10] = {{0}};
+    char out[7];
+
+    for (int i = 0; i < 20000; i++) {
+        secret_digits(out, 6);
+        ck_assert_uint_eq(strspn(out, "0123456789"), 6);
+        ck_assert_int_eq(out[6], 0);
+        for (int p = 0; p < 6; p++)
+            seen[p][out[p] - '0']++;
+    }
+    for (int p = 0; p < 6; p++) {
+        for (int d = 0; d < 10; d++)
+            ck_assert_msg(seen[p][d] > 1600 && seen[p][d] < 2400, "%d at place %d: %d", d, p,
+                          seen[p][d]);
+    }
+}
+END_TEST
+
 START_TEST(tokens_are_base64url_and_differ)
 {
     const char *one = secret_token(a), *two = secret_token(a);
@@ -281,6 +325,8 @@ main(void)
     tcase_add_loop_test(t, sha256_known_answers, 0, 3);
     tcase_add_loop_test(t, hmac_known_answers, 0, (int)(sizeof macs / sizeof macs[0]));
     tcase_add_test(t, hex_of_nothing_is_empty);
+    tcase_add_loop_test(t, digits_of_hex_are_bytes, 0, 9);
+    tcase_add_test(t, digits_are_as_likely_as_each_other);
     tcase_add_test(t, tokens_are_base64url_and_differ);
     tcase_add_test(t, equal_compares);
     tcase_add_test(t, passwords_round_trip);

@@ -63,6 +63,10 @@ static const struct {
     {"capitals", TEMPLATE_WELCOME, CHANNEL_SMS, "Dear @NAME@", "has an @ that begins no placeholder"},
     {"alone at the end", TEMPLATE_WELCOME, CHANNEL_SMS, "Dear @", "has an @ that begins no placeholder"},
     {"lacks its number", TEMPLATE_ORDER_PLACED, CHANNEL_SMS, "Order successful", "lacks @order_number@"},
+    {"lacks its code", TEMPLATE_VERIFY, CHANNEL_SMS, "good for @minutes@ minutes", "lacks @code@"},
+    {"lacks its code too", TEMPLATE_RESET, CHANNEL_EMAIL, MAIL("@minutes@"), "lacks @code@"},
+    {"a code that is none of its", TEMPLATE_WELCOME, CHANNEL_SMS, "@code@", "has an unknown placeholder: @code@"},
+    {"lacks its sentence", TEMPLATE_NOTICE, CHANNEL_SMS, "Beware", "lacks @what@"},
     {"lacks its amount", TEMPLATE_REFUNDED, CHANNEL_SMS, "@order_number@ @currency@", "lacks @amount@"},
     {"160", TEMPLATE_WELCOME, CHANNEL_SMS, FIFTY FIFTY FIFTY TEN, NULL},
     {"160 and a newline", TEMPLATE_WELCOME, CHANNEL_SMS, FIFTY FIFTY FIFTY TEN "\n", NULL},
@@ -172,8 +176,13 @@ END_TEST
 /* --- the files
  * ------------------------------------------------------------------------------------ */
 
-static const struct message_param all[] = {
-    {"name", "Ann"}, {"order_number", "ABC234"}, {"amount", "12.5"}, {"currency", "KES"}};
+static const struct message_param all[] = {{"name", "Ann"},
+                                           {"order_number", "ABC234"},
+                                           {"amount", "12.5"},
+                                           {"currency", "KES"},
+                                           {"code", "012345"},
+                                           {"minutes", "10"},
+                                           {"what", "Your password was changed."}};
 
 /* clang-format off */
 static const struct {
@@ -186,6 +195,9 @@ static const struct {
     {TEMPLATE_ORDER_PAID, "We have received KES 12.5 for order ABC234", "Payment received for order ABC234"},
     {TEMPLATE_ORDER_SHIPPED, "Order ABC234: goods have been shipped", "Order ABC234 is on its way"},
     {TEMPLATE_REFUNDED, "We have sent KES 12.5 of order ABC234 back", "Money back for order ABC234"},
+    {TEMPLATE_VERIFY, "012345 is your code to confirm this number. It is good for 10 minutes. Never tell it", "Your code to confirm this address"},
+    {TEMPLATE_RESET, "012345 is your code for a new password, good for 10 minutes. Never tell it", "Your code for a new password"},
+    {TEMPLATE_NOTICE, "Your password was changed. If it was not you", "Something has changed in your account"},
 };
 /* clang-format on */
 
@@ -214,13 +226,33 @@ START_TEST(test_the_longest_sms)
     static const struct message_param longest[] = {{"name", FIFTY},
                                                    {"order_number", TEN "AB"},
                                                    {"amount", "9999999999999.99"},
-                                                   {"currency", "KES"}};
+                                                   {"currency", "KES"},
+                                                   {"code", TEN},
+                                                   {"minutes", TEN},
+                                                   {"what", FIFTY FIFTY}};
     struct arena *a = arena_new();
     struct message_text out;
 
     configure(SHIPPED);
     ck_assert(messages_text(a, (enum template)_i, CHANNEL_SMS, longest, COUNT_OF(longest), &out));
     ck_assert_msg(utf8_length(out.body) <= 160, "%s", out.body);
+    arena_free(a);
+}
+END_TEST
+
+/* No sentence of a notice is cut. */
+START_TEST(test_notices_are_told_whole)
+{
+    struct arena *a = arena_new();
+    const char *what = messages_notice_text((enum notice)_i);
+    const struct message_param params[] = {{"name", "Ann"}, {"what", what}};
+    struct message_text out;
+
+    configure(SHIPPED);
+    for (int c = 0; c < CHANNEL__COUNT; c++) {
+        ck_assert(messages_text(a, TEMPLATE_NOTICE, (enum channel)c, params, 2, &out));
+        ck_assert_msg(strstr(out.body, what) != NULL, "%s: %s", what, out.body);
+    }
     arena_free(a);
 }
 END_TEST
@@ -238,6 +270,18 @@ write_file(const char *path, const char *text)
     ck_assert_int_eq(fclose(f), 0);
 }
 
+/* What each must have. */
+static const char *const musts[TEMPLATE__COUNT] = {
+    [TEMPLATE_WELCOME] = "",
+    [TEMPLATE_ORDER_PLACED] = "@order_number@",
+    [TEMPLATE_ORDER_PAID] = "@order_number@",
+    [TEMPLATE_ORDER_SHIPPED] = "@order_number@",
+    [TEMPLATE_REFUNDED] = "@order_number@@amount@@currency@",
+    [TEMPLATE_VERIFY] = "@code@",
+    [TEMPLATE_RESET] = "@code@",
+    [TEMPLATE_NOTICE] = "@what@",
+};
+
 /* A folder of good templates. */
 static const char *
 own_folder(struct arena *a)
@@ -247,9 +291,7 @@ own_folder(struct arena *a)
     ck_assert(mkdtemp(path) != NULL);
     for (int t = 0; t < TEMPLATE__COUNT; t++) {
         const char *stem = arena_printf(a, "%s/%s", path, messages_template_name((enum template)t));
-        const char *rest = t == TEMPLATE_WELCOME ? "" : "@order_number@";
-        if (t == TEMPLATE_REFUNDED)
-            rest = "@order_number@@amount@@currency@";
+        const char *rest = musts[t];
         write_file(arena_printf(a, "%s.sms", stem), arena_printf(a, "x%s", rest));
         write_file(arena_printf(a, "%s.email", stem), arena_printf(a, MAIL("x%s"), rest));
     }
@@ -316,6 +358,7 @@ fill(TCase *t)
     tcase_add_test(t, test_a_value_that_is_not_given);
     tcase_add_loop_test(t, test_what_we_ship, 0, TEMPLATE__COUNT);
     tcase_add_loop_test(t, test_the_longest_sms, 0, TEMPLATE__COUNT);
+    tcase_add_loop_test(t, test_notices_are_told_whole, 0, NOTICE__COUNT);
     tcase_add_loop_test(t, test_a_fault_is_named, 0, COUNT_OF(broken));
 }
 
