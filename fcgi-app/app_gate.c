@@ -104,7 +104,9 @@ admit(struct exchange *x, enum cache_answer answer, const char *session)
         return OK;
     if (c->kind == CREDENTIAL_NONE)
         return fail(ctx, ERR_UNAUTHORIZED, NULL, "sign in, and send a valid access token");
-    enum err e = c->kind == CREDENTIAL_SESSION ? sessions_check(ctx, c, answer, session) : OK;
+    enum err e = OK;
+    if (c->kind == CREDENTIAL_SESSION)
+        e = sessions_check(ctx, c, answer, session, who != IN_PERSON);
     if (e != OK)
         return e;
     if (who == IN_PERSON && c->kind == CREDENTIAL_KEY)

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "shop/accounts/accounts.h"
 #include "shop/accounts/admin.h"
+#include "shop/accounts/factor.h"
 #include "shop/accounts/own.h"
 #include "shop/addresses.h"
 #include "shop/cart.h"
@@ -50,6 +51,12 @@ const struct route routes[] = {
     {GET,    API "/auth/sessions",        IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &own_sessions},
     {DELETE, API "/auth/sessions/:id",    IN_PERSON, {ID_SESSION},    STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &own_session_end},
     {PUT,    API "/auth/password",        IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  8 * KIB,  &own_password},
+
+    {GET,    API "/auth/totp",            IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  0,        &factor_show},
+    {POST,   API "/auth/totp",            IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  8 * KIB,  &factor_begin},
+    {DELETE, API "/auth/totp",            IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  8 * KIB,  &factor_remove},
+    {POST,   API "/auth/totp/confirm",    IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &factor_confirm},
+    {POST,   API "/auth/totp/recovery-codes", IN_PERSON, NO_ID,       STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  8 * KIB,  &factor_new_codes},
 
     {POST,   API "/addresses",            SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &addresses_create},
     {GET,    API "/addresses",            SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &addresses_list},

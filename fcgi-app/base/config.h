@@ -45,6 +45,7 @@ struct config {
     int64_t password_cost;
     const char *password_deny_list;
     const char *totp_required;
+    const char *totp_issuer;
     struct span code_ttl;
     int64_t code_tries;
     struct span code_pause;

@@ -60,6 +60,8 @@ const struct setting settings[] = {
         .doc = "file of passwords that are too common to be taken, one a line; empty: none is"),
     ROW(totp_required, "none", 0, 16, .one_of = "none|admin",
         .doc = "who must have a second factor to act in that role"),
+    ROW(totp_issuer, "Soko", 1, 64,
+        .doc = "the shop's name in people's authenticator apps"),
     ROW(code_ttl, "10min", 1, HOUR,
         .doc = "life of a one-time code"),
     ROW(code_tries, "5", 1, 100,

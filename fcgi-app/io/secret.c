@@ -111,26 +111,42 @@ secret_sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE])
         die("SHA-256 is not available");
 }
 
-void
-secret_hmac_sha256(const void *key, size_t key_len, const struct secret_piece *pieces, size_t count,
-                   uint8_t out[SHA256_SIZE])
+/* HMAC by the digest of that name, which gives `size` bytes. */
+static void
+hmac(const char *digest, const void *key, size_t key_len, const struct secret_piece *pieces,
+     size_t count, uint8_t *out, size_t size)
 {
-    char sha256[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", sha256, 0),
+    char name[8];
+    snprintf(name, sizeof name, "%s", digest);
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", name, 0),
                            OSSL_PARAM_construct_end()};
-    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    EVP_MAC_CTX *c = hmac == NULL ? NULL : EVP_MAC_CTX_new(hmac);
-    size_t size = 0;
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *c = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
+    size_t made = 0;
 
     /* OpenSSL takes a NULL key for "the one before". */
     bool good =
         c != NULL && EVP_MAC_init(c, key_len == 0 ? (const void *)"" : key, key_len, params) == 1;
     for (size_t i = 0; good && i < count; i++)
         good = EVP_MAC_update(c, pieces[i].data, pieces[i].len) == 1;
-    if (!good || EVP_MAC_final(c, out, &size, SHA256_SIZE) != 1 || size != SHA256_SIZE)
-        die("HMAC-SHA-256 is not available");
+    if (!good || EVP_MAC_final(c, out, &made, size) != 1 || made != size)
+        die("HMAC is not available");
     EVP_MAC_CTX_free(c);
-    EVP_MAC_free(hmac);
+    EVP_MAC_free(mac);
+}
+
+void
+secret_hmac_sha256(const void *key, size_t key_len, const struct secret_piece *pieces, size_t count,
+                   uint8_t out[SHA256_SIZE])
+{
+    hmac("SHA256", key, key_len, pieces, count, out, SHA256_SIZE);
+}
+
+void
+secret_hmac_sha1(const void *key, size_t key_len, const void *data, size_t len,
+                 uint8_t out[SHA1_SIZE])
+{
+    hmac("SHA1", key, key_len, &(struct secret_piece){data, len}, 1, out, SHA1_SIZE);
 }
 
 char *

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define SHA256_SIZE 32
+#define SHA1_SIZE 20
 
 /* SHA-256 of `len` bytes. */
 void secret_sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE]);
@@ -22,6 +23,10 @@ struct secret_piece {
 };
 void secret_hmac_sha256(const void *key, size_t key_len, const struct secret_piece *pieces,
                         size_t count, uint8_t out[SHA256_SIZE]);
+
+/* HMAC-SHA-1, for one-time passwords (RFC 4226), whose apps know no other. */
+void secret_hmac_sha1(const void *key, size_t key_len, const void *data, size_t len,
+                      uint8_t out[SHA1_SIZE]);
 
 /* Lower-case hexadecimal digits in the arena. */
 char *secret_hex(struct arena *a, const void *data, size_t len);

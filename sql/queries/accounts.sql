@@ -94,7 +94,7 @@ INSERT INTO refresh_tokens (token_hash, session_id) VALUES ($1, $2)
 
 -- The session behind an access token, when Redis does not know it.
 -- name: ACCOUNTS_SESSION_LIVES
-SELECT s.role FROM sessions s JOIN accounts a ON a.id = s.account_id
+SELECT s.second_factor FROM sessions s JOIN accounts a ON a.id = s.account_id
 WHERE s.id = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND s.expires_at > now() AND a.is_active
 
 -- Locks the session, so that two uses of one token take turns.

@@ -20,7 +20,8 @@
 
 #include <string.h>
 
-#define LIVE "live"
+#define LIVE "live"     /* opened by a password alone, as far as Redis knows */
+#define PROVED "proved" /* by a second factor too */
 #define ENDED "ended"
 
 struct refresh_row {
@@ -54,9 +55,9 @@ static const struct field session_row_fields[] = {FIELD(struct session_row, id)}
 static const struct input session_row = INPUT(session_row, "SessionToEnd", NULL);
 
 struct live_row {
-    const char *role;
+    bool second_factor;
 };
-static const struct field live_row_fields[] = {FIELD(struct live_row, role)};
+static const struct field live_row_fields[] = {FIELD(struct live_row, second_factor)};
 static const struct input live_row = INPUT(live_row, "LiveSession", NULL);
 
 static enum err
@@ -136,10 +137,11 @@ sessions_demand_factor(struct ctx *ctx, enum role role, bool second_factor)
 {
     if (second_factor || !totp_is_required(role))
         return OK;
-    return fail(ctx, ERR_FORBIDDEN, "role",
-                "acting as %s takes a second factor: sign in with role buyer, set one up by "
-                "POST /api/v1/auth/totp, and sign in again",
-                role_name(role));
+    return problems_add(
+        ctx->arena, &ctx->problems, ERR_FORBIDDEN, "role", "{\"totp_setup_required\":true}",
+        "acting as %s takes a second factor: sign in in another role, set one up by "
+        "POST /api/v1/auth/totp, and sign in again",
+        role_name(role));
 }
 
 enum err
@@ -255,12 +257,18 @@ sessions_key(struct arena *a, struct uuid session)
 
 enum err
 sessions_check(struct ctx *ctx, const struct caller *c, enum cache_answer answer,
-               const char *cached)
+               const char *cached, bool in_role)
 {
     struct live_row row = {0};
+    enum role role = in_role ? c->role : ROLE_NONE;
 
-    if (answer == CACHE_HIT)
-        return strcmp(cached, LIVE) == 0 ? OK : expired(ctx);
+    if (answer == CACHE_HIT && strcmp(cached, PROVED) == 0)
+        return OK;
+    if (answer == CACHE_HIT && strcmp(cached, LIVE) != 0)
+        return expired(ctx);
+    /* The mark may have come since: then the row knows. */
+    if (answer == CACHE_HIT && !totp_is_required(role))
+        return OK;
     enum err e = pg_one(ctx, ACCOUNTS_SESSION_LIVES, &live_row, &row, ARG_ID(c->session),
                         ARG_ID(c->account));
     if (e == ERR_NOT_FOUND) {
@@ -270,9 +278,9 @@ sessions_check(struct ctx *ctx, const struct caller *c, enum cache_answer answer
     if (e != OK)
         return e;
     if (answer == CACHE_MISS)
-        cache_set(ctx->cache, sessions_key(ctx->arena, c->session), LIVE, conf->access_token_ttl.ms,
-                  true);
-    return OK;
+        cache_set(ctx->cache, sessions_key(ctx->arena, c->session),
+                  row.second_factor ? PROVED : LIVE, conf->access_token_ttl.ms, true);
+    return sessions_demand_factor(ctx, role, row.second_factor);
 }
 
 enum err

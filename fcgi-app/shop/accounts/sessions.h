@@ -46,7 +46,8 @@ struct session_start {
 enum err sessions_start(struct ctx *ctx, const struct session_start *s, struct session_tokens *out);
 
 /* Whether the account may act in `role` with or without a second factor; ERR_FORBIDDEN, with a
- * problem that says how to get one, if not (conf->totp_required). */
+ * problem that says how to get one and details {"totp_setup_required": true}, if not
+ * (conf->totp_required). */
 enum err sessions_demand_factor(struct ctx *ctx, enum role role, bool second_factor);
 
 /* Whether a refresh token is good for something, before anybody outside is troubled for it. In a
@@ -73,9 +74,11 @@ enum err sessions_end_others(struct ctx *ctx, struct uuid account, struct uuid s
 const char *sessions_key(struct arena *a, struct uuid session);
 
 /* Whether the session of `c` lives: by what Redis answered, else by the row, whose word is
- * then told to Redis. ERR_UNAUTHORIZED with the problem "Session expired" if not. */
+ * then told to Redis. ERR_UNAUTHORIZED with the problem "Session expired" if not. With `in_role`,
+ * which all is but what a person does for himself, also whether it may act in its role without a
+ * second factor, as sessions_demand_factor() has it: a session may be older than the demand. */
 enum err sessions_check(struct ctx *ctx, const struct caller *c, enum cache_answer answer,
-                        const char *cached);
+                        const char *cached, bool in_role);
 
 /* The consumer of session.ended: puts up the tombstone in Redis; fails if Redis is away. */
 enum err sessions_bury(struct ctx *ctx, const struct delivery *d);

@@ -237,7 +237,8 @@ choose(struct req *rq, const struct signing_in *s, const struct holder *now,
     struct held_roles held = {now->is_buyer, now->is_seller, now->is_admin};
     struct ctx *ctx = &rq->ctx;
 
-    enum err e = totp_demand(ctx, s->known.id, in->totp_code, &start->second_factor);
+    enum err e = totp_demand(ctx, s->known.id, in->totp_code,
+                             s->known.is_known ? rq->network : NULL, &start->second_factor);
     if (e == ERR_UNAUTHORIZED) {
         note_failure(ctx, s, in->totp_code == NULL ? "code_missing" : "code");
         if (in->totp_code == NULL)
@@ -245,7 +246,9 @@ choose(struct req *rq, const struct signing_in *s, const struct holder *now,
     }
     if (e == OK)
         e = sessions_choose_role(ctx, &held, in->role, &start->role);
-    if (e == OK)
+    /* Who holds no other role is let in: until he has set the factor up, that session opens what is
+     * IN_PERSON alone (app_gate.c). */
+    if (e == OK && (held.is_buyer || held.is_seller))
         e = sessions_demand_factor(ctx, start->role, start->second_factor);
     return e;
 }
