@@ -25,7 +25,9 @@
  */
 #include "nginx.h"
 
+#include "base/arena.h"
 #include "base/err.h"
+#include "base/listed.h"
 #include "route_facts.h"
 
 #include <ctype.h>
@@ -228,4 +230,43 @@ nginx_print_errors(FILE *out)
 {
     for (size_t i = 0; i < DRESSES; i++)
         print_dress(out, &dresses[i]);
+}
+
+/* Whether the list has the entry before `end`, which points behind it. A map refuses a name that it
+ * has. */
+static bool
+is_again(struct arena *a, const char *list, const char *end, const char *entry)
+{
+    const char *at = list, *one;
+
+    while ((one = listed_next(a, &at)) != NULL && at != end) {
+        if (strcmp(one, entry) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void
+print_list(FILE *out, const char *list, const char *before, const char *after)
+{
+    struct arena *a = arena_new();
+    const char *at = list, *entry;
+
+    while ((entry = listed_next(a, &at)) != NULL) {
+        if (!is_again(a, list, at, entry))
+            fprintf(out, "%s%s%s\n", before, entry, after);
+    }
+    arena_free(a);
+}
+
+void
+nginx_print_origins(FILE *out, const char *list)
+{
+    print_list(out, list, "\"", "\" 1;");
+}
+
+void
+nginx_print_proxies(FILE *out, const char *list)
+{
+    print_list(out, list, "set_real_ip_from ", ";");
 }

@@ -17,4 +17,10 @@ void nginx_print_locations(FILE *out, const struct route *table, size_t count);
  * 429 431 494 495 496 497 500 502 503 504) in the JSON envelope of API.md. */
 void nginx_print_errors(FILE *out);
 
+/* What soko.conf includes besides: the lines of the map of origins (CORS), and set_real_ip_from
+ * lines, from CORS_ORIGINS and TRUSTED_PROXIES as config_load() has let them pass. A list that is
+ * empty prints no line. */
+void nginx_print_origins(FILE *out, const char *list);
+void nginx_print_proxies(FILE *out, const char *list);
+
 #endif

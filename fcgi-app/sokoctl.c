@@ -64,6 +64,22 @@ print_errors(const struct ctl_options *o)
 }
 
 static int
+print_origins(const struct ctl_options *o)
+{
+    (void)o;
+    nginx_print_origins(stdout, conf->cors_origins);
+    return 0;
+}
+
+static int
+print_proxies(const struct ctl_options *o)
+{
+    (void)o;
+    nginx_print_proxies(stdout, conf->trusted_proxies);
+    return 0;
+}
+
+static int
 print_config(const struct ctl_options *o)
 {
     char buf[CONFIG_VALUE_SIZE];
@@ -109,6 +125,10 @@ static const struct command {
     {"routes", NULL, "[--nginx|--json]", "the route table: for people, nginx or programs", false,
      print_routes},
     {"errors", NULL, "[--nginx]", "the error table: for people or nginx", false, print_errors},
+    {"nginx", "origins", "", "CORS_ORIGINS, as nginx reads them: soko/origins.conf", true,
+     print_origins},
+    {"nginx", "proxies", "", "TRUSTED_PROXIES, as nginx reads them: soko/proxies.conf", true,
+     print_proxies},
     {"config", NULL, "[NAME]", "a setting in force, or an example file with all", true,
      print_config},
 };

@@ -15,6 +15,7 @@
 #include "base/config_table.h"
 
 #include "base/json.h"
+#include "base/listed.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -404,10 +405,24 @@ check_ends_in_time(struct config_load *l, const struct config *c, const char *na
                      config_number_text(SETTING_SPAN, c->worker_deadline.ms, b, sizeof b));
 }
 
+/* A list with commas, entry by entry. */
+static void
+check_list(struct config_load *l, const char *name, const char *list, config_check *check)
+{
+    for (const char *at = list, *entry; (entry = listed_next(l->arena, &at)) != NULL;) {
+        const char *why = check(entry);
+
+        if (why != NULL)
+            config_fault(l, name, "\"%.100s\" %s", entry, why);
+    }
+}
+
 /* What no row can say alone. */
 static void
 check_together(struct config_load *l, const struct config *c)
 {
+    check_list(l, "TRUSTED_PROXIES", c->trusted_proxies, listed_network_fault);
+    check_list(l, "CORS_ORIGINS", c->cors_origins, listed_origin_fault);
     check_ends_in_time(l, c, "STATEMENT_TIMEOUT", c->statement_timeout);
     check_ends_in_time(l, c, "PROVIDER_TIMEOUT", c->provider_timeout);
     if (c->media_dir[0] != '/')

@@ -34,6 +34,18 @@ NGINX = {(408, 'REQUEST_TIMEOUT'), (413, 'PAYLOAD_TOO_LARGE'), (414, 'VALIDATION
          (429, 'RATE_LIMITED'), (431, 'VALIDATION_ERROR'), (503, 'SERVICE_UNAVAILABLE'),
          (504, 'REQUEST_TIMEOUT')}
 
+# Every answer has these, once each; and it has no header that is not here: no cookie above all.
+SAFETY = {'strict-transport-security', 'x-content-type-options', 'x-frame-options', 'referrer-policy',
+          'content-security-policy', 'cross-origin-resource-policy', 'permissions-policy',
+          'x-request-id', 'server', 'date', 'connection'}
+HEADERS = SAFETY | {
+    'content-type', 'content-length', 'content-encoding', 'transfer-encoding', 'cache-control', 'vary',
+    'etag', 'last-modified', 'allow', 'retry-after', 'www-authenticate', 'idempotent-replayed',
+    'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset', 'location',
+    'access-control-allow-origin', 'access-control-expose-headers', 'access-control-allow-methods',
+    'access-control-allow-headers', 'access-control-max-age'}
+REPEATED = {'vary'}
+
 formats = FormatChecker(formats=())
 
 
@@ -176,6 +188,19 @@ class Tap:
             print(f'# and {len(faults) - FAULTS_SHOWN} more')
 
 
+def header_fault(x):
+    """What is wrong with the headers of an exchange, or None."""
+    met = collections.Counter(x['headers'])
+    for name in sorted(SAFETY - set(met)):
+        return f'has no {name}'
+    for name, times in sorted(met.items()):
+        if name not in HEADERS:
+            return f'has the header {name}'
+        if times > 1 and name not in REPEATED:
+            return f'has {name} {times} times'
+    return None
+
+
 def read_exchanges():
     try:
         with open(os.environ['SOKO_EXCHANGES'], encoding='utf-8') as f:
@@ -191,7 +216,11 @@ def main():
     exchanges = read_exchanges()
     routeless, anywhere = [], collections.Counter()
 
+    headers = []
     for x in exchanges:
+        fault = header_fault(x)
+        if fault:
+            headers.append(f'{x["method"]} {x["path"]}: {x["status"]} {fault}')
         route = route_of(x, routes)
         fault = route.fault(x) if route else routeless_fault(x, routes, errors)
         if fault:
@@ -200,10 +229,11 @@ def main():
         elif x['status'] >= 400 and x['body']:
             anywhere.update(e['code'] for e in x['body']['errors'])
 
-    tap = Tap(len(routes) + 2)
+    tap = Tap(len(routes) + 3)
     for r in routes:
         tap.test(r.name, r.unmet() + r.faults)
     tap.test('what belongs to no route', routeless)
+    tap.test('the headers of every answer, and no cookie', headers)
     declared = {c for r in routes for c in r.row['errors']} | {'METHOD_NOT_ALLOWED', 'NOT_FOUND'}
     tap.test('what any route may answer',
              [f'never met: {c}' for c in sorted(declared - set(anywhere))])

@@ -229,24 +229,26 @@ render() {
 }
 
 # nginx's configuration: the templates, and what follows from our tables. The limit per address is
-# five times that of an account. Only in tests does X-Forwarded-For mean anything.
+# five times that of an account.
 write_nginx() {
-    local port=$1 etc=$shop/nginx limit switch=on listen_more='' real_ip='' f
+    local port=$1 etc=$shop/nginx limit switch=on listen_more='' f
     folder 700 "$etc/soko"
     limit=$(setting LIMIT_SIGNED_IN)
     ((limit > 0)) || switch=off limit=1
     [[ ! -e /proc/net/if_inet6 || ! -s /proc/net/if_inet6 ]] ||
         listen_more="listen [::1]:$port ssl http2;"
-    [[ $shop == "$state/up" ]] || real_ip='set_real_ip_from 127.0.0.1; set_real_ip_from ::1;'
 
     render "$etc/nginx.conf" STATE_DIR="$shop" WORKERS="$(nproc)" <"$clone/nginx/nginx-dev.conf.in"
     render "$etc/soko.conf" LISTEN="127.0.0.1:$port" LISTEN_MORE="$listen_more" SERVER_NAME=_ \
         TLS_CERT="$shop/tls/cert.pem" TLS_KEY="$shop/tls/key.pem" HTTP='#' HTTP_LISTEN=80 \
         RUN_DIR="$sockets" CACHE_DIR="$etc/cache" LOG_DIR="$shop/log" MEDIA_DIR="$shop/media" \
         DOCS_DIR="$shop/docs" LIMIT="$switch" LIMIT_RATE="$((5 * limit))" \
-        REAL_IP_FROM="$real_ip" CORS_ORIGINS='' <"$clone/nginx/soko.conf.in"
+        <"$clone/nginx/soko.conf.in"
     for f in fastcgi headers microcache; do
         put 644 "$etc/soko/$f.conf" <"$clone/nginx/$f.conf"
+    done
+    for f in origins proxies; do
+        as_user "${ctl[@]}" nginx "$f" | put 644 "$etc/soko/$f.conf"
     done
     { as_user "${ctl[@]}" errors --nginx && as_user "${ctl[@]}" routes --nginx && sim_location; } |
         put 644 "$etc/soko/routes.conf"

@@ -106,6 +106,7 @@ class Shop:
                     raise
         a = Answer(r.status, {k.lower(): v for k, v in r.getheaders()},
                    content.decode('utf-8', 'replace'), content)
+        a.names = sorted(k.lower() for k, _ in r.getheaders())
         self._note(method, path, a)
         return a
 
@@ -119,7 +120,8 @@ class Shop:
             return
         leaks.plant(self.log, a.json)
         line = json.dumps({'method': method, 'path': path.split('?')[0], 'status': a.status,
-                           'type': a.headers.get('content-type', ''), 'body': a.json}) + '\n'
+                           'type': a.headers.get('content-type', ''), 'body': a.json,
+                           'headers': a.names}) + '\n'
         with open(self.log, 'a', encoding='utf-8') as f:
             fcntl.flock(f, fcntl.LOCK_EX)
             f.write(line)

@@ -391,6 +391,28 @@ START_TEST(test_checks_of_all)
 }
 END_TEST
 
+/* Lists are looked at entry by entry, and the entry is named. */
+START_TEST(test_lists)
+{
+    setenv("TRUSTED_PROXIES", "10.0.0.0/8, ::1", 1);
+    setenv("CORS_ORIGINS", "https://a.example,http://localhost:3000,", 1);
+    ck_assert_msg(load(NULL), "%s", faults);
+    ck_assert_str_eq(conf->trusted_proxies, "10.0.0.0/8, ::1");
+
+    setenv("TRUSTED_PROXIES", "10.0.0.7,0.0.0.0/0,proxy", 1);
+    setenv("CORS_ORIGINS", "https://a.example,*,,null", 1);
+    ck_assert(!load(NULL));
+    ck_assert_str_eq(
+        faults,
+        "TRUSTED_PROXIES: \"0.0.0.0/0\" is too wide: a network of proxies is /8 or narrower\n"
+        "TRUSTED_PROXIES: \"proxy\" is no address and no network: 10.0.0.7, 10.0.0.0/8, fd00::/8\n"
+        "CORS_ORIGINS: \"*\" has a wildcard: name each origin\n"
+        "CORS_ORIGINS: \"\" is no origin: https://shop.example.com, or http://localhost:3000\n"
+        "CORS_ORIGINS: \"null\" is no origin: every page that hides where it is from says so\n");
+    ck_assert_str_eq(conf->trusted_proxies, "10.0.0.0/8, ::1");
+}
+END_TEST
+
 START_TEST(test_prints)
 {
     static char help[40000];
@@ -424,6 +446,7 @@ fill(TCase *tcase)
     tcase_add_test(tcase, test_value);
     tcase_add_test(tcase, test_checks_of_others);
     tcase_add_test(tcase, test_checks_of_all);
+    tcase_add_test(tcase, test_lists);
     tcase_add_test(tcase, test_prints);
 }
 

@@ -1,0 +1,27 @@
+/*
+ * base/listed: settings that are lists with commas, and what their entries may look like.
+ *
+ * The checks are config_check's (base/config.h): NULL if all is well, else what is wrong, in words.
+ * What passes them is safe inside nginx's configuration, quoted or not.
+ */
+#ifndef SOKO_BASE_LISTED_H
+#define SOKO_BASE_LISTED_H
+
+#include "base/arena.h"
+
+/* The entry of a list that *at points to, without the blanks around it, in the arena; moves *at to
+ * the next one, or to NULL behind the last. NULL, and no entry, if *at is NULL or the list is
+ * empty. An entry between two commas is ""; a comma behind the last entry begins none. */
+const char *listed_next(struct arena *a, const char **at);
+
+/* One address, or a network as ADDRESS/BITS, IPv4 or IPv6, whose X-Forwarded-For is believed. Not
+ * wider than any network that somebody has for himself: /8, and /7 of IPv6 (RFC 1918, RFC 4193);
+ * 0.0.0.0/0 would let everybody choose who he is (seed hole 27). */
+const char *listed_network_fault(const char *entry);
+
+/* One origin as browsers send it (RFC 6454, section 6.2): https://host or https://host:port, in
+ * lower case, no path; http:// for this machine alone. No wildcard, and not "null", which is every
+ * page that hides where it is from. */
+const char *listed_origin_fault(const char *entry);
+
+#endif
