@@ -4,7 +4,9 @@
  * not count, and the shop stays open.
  *
  * A route for ANYONE looks at a token only to count by account: a stale one must not keep a client
- * from refreshing it. Limits count IPv6 by networks (base/address.h).
+ * from refreshing it. A token whose session has ended counts by address: else who stole one could
+ * use up its owner's limit after having been signed out. Limits count IPv6 by networks
+ * (base/address.h).
  */
 #include "base/config.h"
 #include "exchange.h"
@@ -47,11 +49,12 @@ read_caller(struct exchange *x)
 
 /* Whom a limit counts, and how many he may. */
 static void
-choose_limit(struct exchange *x)
+choose_limit(struct exchange *x, bool has_ended)
 {
     struct arena *a = x->rq.ctx.arena;
     char id[UUID_TEXT_SIZE];
 
+    x->limit = (struct cache_limit){0};
     switch (x->route->limit) {
     case LIMIT_FREE:
         return;
@@ -60,10 +63,11 @@ choose_limit(struct exchange *x)
         x->limit.per_minute = conf->limit_login;
         break;
     case LIMIT_BY_CALLER:
-        if (x->caller.kind != CREDENTIAL_NONE) {
+        if (x->caller.kind != CREDENTIAL_NONE && !has_ended) {
             x->limit.key =
                 arena_printf(a, "soko:limit:account:%s", uuid_text(x->caller.account, id));
             x->limit.per_minute = conf->limit_signed_in;
+            x->limit.unless = SESSION_ENDED;
         } else {
             x->limit.key = arena_printf(a, "soko:limit:public:%s", x->rq.network);
             x->limit.per_minute = conf->limit_public;
@@ -132,12 +136,17 @@ gate(struct exchange *x)
     enum err e = read_caller(x);
     if (e != OK && x->route->who != ANYONE)
         return e;
-    choose_limit(x);
-    if (x->caller.kind == CREDENTIAL_SESSION && x->route->who != ANYONE)
+    choose_limit(x, false);
+    if (x->caller.kind == CREDENTIAL_SESSION &&
+        (x->route->who != ANYONE || x->limit.unless != NULL))
         key = sessions_key(ctx->arena, x->caller.session);
     enum cache_answer answer = CACHE_MISS;
     if (key != NULL || x->limit.key != NULL)
         answer = cache_gate(ctx->cache, ctx->arena, key, &session, &x->limit);
+    if (answer == CACHE_HIT && x->limit.unless != NULL && strcmp(session, SESSION_ENDED) == 0) {
+        choose_limit(x, true);
+        cache_gate(ctx->cache, ctx->arena, NULL, NULL, &x->limit);
+    }
     if (x->limit.refused) {
         ctx->retry_after_ms = x->limit.retry_after_ms;
         return fail(ctx, ERR_RATE_LIMITED, NULL, "too many requests; wait %d seconds",

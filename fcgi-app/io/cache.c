@@ -31,10 +31,12 @@
 #define SHA1_DIGITS 40
 #define INT_SIZE 21
 
-/* KEYS[1]: the bucket. ARGV: microseconds per request, burst. Returns refused, remaining, retry
- * after and reset, the last two in milliseconds rounded up. The time stored is clamped, so that a
- * lowered limit does not lock out who used the old one. */
+/* KEYS: the bucket, the session. ARGV: microseconds per request, burst, the session's value for
+ * which nothing is counted. Returns refused, remaining, retry after and reset, the last two in
+ * milliseconds rounded up. The time stored is clamped, so that a lowered limit does not lock out
+ * who used the old one. */
 static const char gcra[] =
+    "if KEYS[2] and redis.call('GET', KEYS[2]) == ARGV[3] then return {0, 0, 0, 0} end\n"
     "local t = redis.call('TIME')\n"
     "local now = t[1] * 1000000 + t[2]\n"
     "local each, room = tonumber(ARGV[1]), ARGV[1] * ARGV[2]\n"
@@ -398,8 +400,18 @@ cache_gate(struct cache *c, struct arena *a, const char *session_key, const char
     if (!ready(c) || (limited && c->sha[0] == '\0' && !load_script(c) && c->conn == NULL))
         return CACHE_DOWN;
     /* A digest that could not be learnt (Redis is loading) fails below like any other error. */
-    const char *argv[] = {"EVALSHA", c->sha, "1", limited ? limit->key : "", each, burst};
+    const char *argv[8] = {"EVALSHA", c->sha, "1"};
+    int argc = 3;
     if (limited) {
+        argv[argc++] = limit->key;
+        if (session_key != NULL && limit->unless != NULL) {
+            argv[2] = "2";
+            argv[argc++] = session_key;
+        }
+        argv[argc++] = each;
+        argv[argc++] = burst;
+        if (session_key != NULL && limit->unless != NULL)
+            argv[argc++] = limit->unless;
         int64_t us = INT64_C(60000000) / limit->per_minute;
         snprintf(each, sizeof each, "%" PRId64, us < 1 ? 1 : us);
         snprintf(burst, sizeof burst, "%" PRId64, limit->burst < 1 ? 1 : limit->burst);
@@ -407,7 +419,7 @@ cache_gate(struct cache *c, struct arena *a, const char *session_key, const char
     if ((session_key != NULL &&
          redisAppendCommandArgv(c->conn, 2, (const char *[]){"GET", session_key}, NULL) !=
              REDIS_OK) ||
-        (limited && redisAppendCommandArgv(c->conn, 6, argv, NULL) != REDIS_OK)) {
+        (limited && redisAppendCommandArgv(c->conn, argc, argv, NULL) != REDIS_OK)) {
         broken(c);
         return CACHE_DOWN;
     }
@@ -419,7 +431,7 @@ cache_gate(struct cache *c, struct arena *a, const char *session_key, const char
             freeReplyObject(r);
             argv[0] = "EVAL";
             argv[1] = gcra;
-            r = command(c, 6, argv);
+            r = command(c, argc, argv);
         }
         if (r == NULL && session_key == NULL)
             return CACHE_DOWN;

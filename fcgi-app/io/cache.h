@@ -41,6 +41,7 @@ enum cache_answer cache_ping(struct cache *c);
 struct cache_limit {
     const char *key; /* NULL or per_minute 0: no limit */
     int64_t per_minute, burst;
+    const char *unless; /* nothing is counted if this is the session key's value; NULL: none is */
     /* Answers; all 0 when there is no limit or Redis is down. */
     bool refused;
     int64_t remaining;      /* requests that may follow at once */

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define TYP "access"
+#define SKEW_MS INT64_C(60000)            /* by which another host's clock may be ahead */
 #define SECONDS_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 
 static void
@@ -130,7 +131,8 @@ token_check(struct arena *a, const char *key, const char *text, int64_t now_ms,
     if (jwt_get_alg(jwt) != JWT_ALG_HS256 || typ == NULL || strcmp(typ, TYP) != 0 ||
         !grant_id(jwt, "sub", &c.account) || !grant_id(jwt, "sid", &c.session) ||
         c.role == ROLE_NONE || !grant_seconds(jwt, "iat", &c.issued_ms) ||
-        !grant_seconds(jwt, "exp", &c.expires_ms) || c.expires_ms <= now_ms)
+        !grant_seconds(jwt, "exp", &c.expires_ms) || c.expires_ms <= now_ms ||
+        c.issued_ms > now_ms + SKEW_MS)
         return ERR_UNAUTHORIZED;
     *claims = c;
     return OK;

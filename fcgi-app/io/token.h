@@ -3,7 +3,7 @@
  *
  * libjwt 1.10 accepts HS384 and HS512, checks no exp, and with a NULL key "verifies" anything; so
  * this file demands: alg HS256, typ claim "access", a key of at least 32 bytes, exp in the future,
- * and sub and sid that are UUIDs.
+ * iat not (but for a minute, by which hosts' clocks may differ), and sub and sid that are UUIDs.
  */
 #ifndef SOKO_IO_TOKEN_H
 #define SOKO_IO_TOKEN_H

@@ -29,13 +29,14 @@ WITH RECURSIVE used AS (
 )
 SELECT scheme FROM used WHERE scheme IS NOT NULL
 
--- The account, if its password is still the one that was checked.
+-- The account, if its password is still the one that was checked. What it may do is read by a
+-- statement after this one: whoever waited for the lock still sees the roles of before.
 -- name: ACCOUNTS_STILL
-SELECT a.is_active,
-       EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'buyer') AS is_buyer,
-       EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'seller') AS is_seller,
-       EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'admin') AS is_admin
-FROM accounts a WHERE a.id = $1 AND a.password_hash = $2 FOR NO KEY UPDATE
+SELECT id FROM accounts WHERE id = $1 AND password_hash = $2 FOR NO KEY UPDATE
+
+-- Whoever takes something from an account, or opens a session of it, takes turns here.
+-- name: ACCOUNTS_LOCK
+SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE
 
 -- name: ACCOUNTS_KNOW_ADDRESS
 INSERT INTO known_addresses (account_id, network) VALUES ($1, $2)
@@ -97,11 +98,13 @@ INSERT INTO refresh_tokens (token_hash, session_id) VALUES ($1, $2)
 SELECT s.second_factor FROM sessions s JOIN accounts a ON a.id = s.account_id
 WHERE s.id = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND s.expires_at > now() AND a.is_active
 
--- Locks the session, so that two uses of one token take turns.
+-- Locks the session, so that two uses of one token take turns. $3 how long a token lives, in ms: one
+-- that nobody used dies, though its session lives on by others.
 -- name: ACCOUNTS_REFRESH_TOKEN_FIND
 SELECT s.id AS session_id, s.account_id, s.role, t.rotated_at IS NOT NULL AS is_rotated,
        coalesce(t.rotated_at < now() - $2 * interval '1 ms', false) AS is_stale,
-       s.ended_at IS NULL AND s.expires_at > now() AS is_alive, s.second_factor
+       s.ended_at IS NULL AND s.expires_at > now() AND t.issued_at > now() - $3::bigint * interval '1 ms' AS is_alive,
+       s.second_factor
 FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
 WHERE t.token_hash = $1
 FOR UPDATE OF s
@@ -118,6 +121,11 @@ UPDATE sessions SET ended_at = now(), end_reason = $2 WHERE id = $1 AND ended_at
 -- name: ACCOUNTS_SWEEP_SESSIONS
 DELETE FROM sessions WHERE id IN
     (SELECT id FROM sessions WHERE expires_at < now() - $1 * interval '1 ms' ORDER BY expires_at LIMIT 1000)
+
+-- Past its life a token says nothing any more, not even that it was stolen.
+-- name: ACCOUNTS_SWEEP_REFRESH_TOKENS
+DELETE FROM refresh_tokens WHERE token_hash IN
+    (SELECT token_hash FROM refresh_tokens WHERE issued_at < now() - $1::bigint * interval '1 ms' ORDER BY issued_at LIMIT 1000)
 
 -- name: ACCOUNTS_SESSIONS
 SELECT id, role, user_agent, address, id = $2 AS is_current, created_at, last_used_at, expires_at

@@ -10,6 +10,7 @@ CREATE INDEX accounts_by_scheme ON accounts (password_scheme);
 
 -- Whether it was opened with a second factor.
 ALTER TABLE sessions ADD COLUMN second_factor boolean NOT NULL DEFAULT false;
+CREATE INDEX refresh_tokens_age ON refresh_tokens (issued_at);
 
 -- Tries at a name (sign-in, reset), known or not: a bucket that is full at full_at. By a MAC of what
 -- and whose, so that a list of names cannot be read off it.

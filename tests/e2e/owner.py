@@ -83,3 +83,41 @@ def stop(server):
 def start(server):
     """Starts again what stop() has ended; it may not answer yet."""
     output_of(os.environ['SOKO_DEV'], '_start', os.environ['SOKO_STATE'], server)
+
+
+class Held:
+    """A transaction of the owner's that holds what `statement` locks, for as long as the block is
+    entered; wait_for(n) waits until so many others wait for it, one behind the other."""
+
+    def __init__(self, statement, **values):
+        command = [PSQL, os.environ['SOKO_OWNER_URL'], '-XqtA', '-v', 'ON_ERROR_STOP=1']
+        for name, value in values.items():
+            command += ['-v', f'{name}={value}']
+        self.statement = statement
+        self.psql = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def _say(self, words):
+        self.psql.stdin.write(words + '\n')
+        self.psql.stdin.flush()
+
+    def __enter__(self):
+        self._say(f'BEGIN; {self.statement};\nSELECT pg_backend_pid();')
+        self.pid = ''
+        while not self.pid:
+            line = self.psql.stdout.readline()
+            if not line:
+                raise Failed(f'psql did not hold: {self.statement}')
+            self.pid = line.strip()
+        return self
+
+    def wait_for(self, count):
+        until(lambda: int(sql_one(
+            "WITH RECURSIVE waiting AS (SELECT pid FROM pg_stat_activity WHERE :'holder'::int = ANY (pg_blocking_pids(pid))"
+            " UNION SELECT a.pid FROM waiting w JOIN pg_stat_activity a ON w.pid = ANY (pg_blocking_pids(a.pid)))"
+            " SELECT count(*) FROM waiting", holder=self.pid)) >= count, f'{count} that wait')
+
+    def __exit__(self, *_):
+        self._say('ROLLBACK;')
+        self.psql.stdin.close()
+        self.psql.stdout.close()
+        self.psql.wait(60)

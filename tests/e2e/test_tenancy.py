@@ -22,9 +22,11 @@ strange_buyer = shop.sign_in(stranger['email'], stranger['password'], 'buyer')
 
 # The roles that a row lets in, and a session of each.
 ROLES = {'anyone': {'buyer', 'seller', 'admin'}, 'signed_in': {'buyer', 'seller', 'admin'},
+         'in_person': {'buyer', 'seller', 'admin'},
          'buyer': {'buyer'}, 'seller': {'seller', 'admin'}, 'admin': {'admin'}}
 SESSIONS = {'buyer': buyer.me, 'seller': seller, 'admin': admin}
-STRANGERS = {'buyer': strange_buyer, 'seller': stranger, 'signed_in': strange_buyer}
+STRANGERS = {'buyer': strange_buyer, 'seller': stranger, 'signed_in': strange_buyer,
+             'in_person': strange_buyer}
 
 category = shop.new_category(admin)
 product = shop.new_product(seller, category['id'], stock=1000)

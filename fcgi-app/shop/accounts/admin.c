@@ -1,7 +1,8 @@
 /*
  * Deactivating an account ends its sessions, and so does taking a role away: an access token must
  * not outlive what it was issued for. Nobody takes the administrator's role from himself, so that a
- * shop cannot lose its last one by a slip.
+ * shop cannot lose its last one by a slip. The account is locked first, as a sign-in locks it: else
+ * a session that is being opened would be seen by neither, and outlive what was taken.
  */
 #include "shop/accounts/admin.h"
 #include "io/pg.h"
@@ -117,7 +118,9 @@ update(struct req *rq)
     struct user_row user = {0};
     bool lost = false;
 
-    enum err e = pg_one(ctx, ACCOUNTS_ROLES, &user_row, &user, ARG_ID(rq->ids[0]));
+    enum err e = pg_run(ctx, ACCOUNTS_LOCK, ARG_ID(rq->ids[0]));
+    if (e == OK)
+        e = pg_one(ctx, ACCOUNTS_ROLES, &user_row, &user, ARG_ID(rq->ids[0]));
     if (e == OK && input_sent(&user_change, in, "roles"))
         e = change_roles(ctx, in, &user, &lost);
     if (e == OK && input_sent(&user_change, in, "is_active")) {

@@ -1,7 +1,9 @@
 /*
  * The order of ending matters. First the row, then the tombstone: from the commit on no fill can
  * come from a living row but one that was read before, and that fill is SET NX, which the
- * tombstone wins. The tombstone lives as long as the youngest access token.
+ * tombstone wins. The tombstone lives as long as the youngest access token. A fill lives for
+ * conf->token_cache only: should a tombstone be late, because Redis was away while the session
+ * ended and came back with what it knew, that is how long it can matter, even without soko-jobs.
  *
  * A refresh token that was rotated away and comes again was stolen, or its answer was lost. The
  * grace tells the two apart by time alone; past it the whole family ends, since nobody can say
@@ -20,9 +22,8 @@
 
 #include <string.h>
 
-#define LIVE "live"     /* opened by a password alone, as far as Redis knows */
-#define PROVED "proved" /* by a second factor too */
-#define ENDED "ended"
+/* Behind the account, in what Redis knows of a living session: opened by a second factor too. */
+#define PROVED " proved"
 
 struct refresh_row {
     struct uuid session_id, account_id;
@@ -98,7 +99,7 @@ issue(struct ctx *ctx, struct uuid session, struct uuid account, enum role role,
 static enum cache_answer
 entomb(struct ctx *ctx, struct uuid session)
 {
-    return cache_set(ctx->cache, sessions_key(ctx->arena, session), ENDED,
+    return cache_set(ctx->cache, sessions_key(ctx->arena, session), SESSION_ENDED,
                      conf->access_token_ttl.ms, false);
 }
 
@@ -158,8 +159,9 @@ sessions_start(struct ctx *ctx, const struct session_start *s, struct session_to
 static enum err
 find(struct ctx *ctx, const uint8_t hash[SHA256_SIZE], struct refresh_row *row)
 {
-    enum err e = pg_one(ctx, ACCOUNTS_REFRESH_TOKEN_FIND, &refresh_row, row,
-                        ARG_BYTES(hash, SHA256_SIZE), ARG_INT(conf->refresh_grace.ms));
+    enum err e =
+        pg_one(ctx, ACCOUNTS_REFRESH_TOKEN_FIND, &refresh_row, row, ARG_BYTES(hash, SHA256_SIZE),
+               ARG_INT(conf->refresh_grace.ms), ARG_INT(conf->refresh_token_ttl.ms));
     if (e == ERR_NOT_FOUND) {
         problems_clear(&ctx->problems);
         return expired(ctx);
@@ -261,25 +263,29 @@ sessions_check(struct ctx *ctx, const struct caller *c, enum cache_answer answer
 {
     struct live_row row = {0};
     enum role role = in_role ? c->role : ROLE_NONE;
+    char id[UUID_TEXT_SIZE];
+    const char *account = uuid_text(c->account, id);
+    size_t len = strlen(account);
 
-    if (answer == CACHE_HIT && strcmp(cached, PROVED) == 0)
-        return OK;
-    if (answer == CACHE_HIT && strcmp(cached, LIVE) != 0)
+    if (answer == CACHE_HIT && strncmp(cached, account, len) != 0)
         return expired(ctx);
     /* The mark may have come since: then the row knows. */
-    if (answer == CACHE_HIT && !totp_is_required(role))
+    if (answer == CACHE_HIT && (strcmp(cached + len, PROVED) == 0 || !totp_is_required(role)))
         return OK;
     enum err e = pg_one(ctx, ACCOUNTS_SESSION_LIVES, &live_row, &row, ARG_ID(c->session),
                         ARG_ID(c->account));
     if (e == ERR_NOT_FOUND) {
         problems_clear(&ctx->problems);
+        if (answer == CACHE_MISS)
+            entomb(ctx, c->session);
         return expired(ctx);
     }
     if (e != OK)
         return e;
     if (answer == CACHE_MISS)
         cache_set(ctx->cache, sessions_key(ctx->arena, c->session),
-                  row.second_factor ? PROVED : LIVE, conf->access_token_ttl.ms, true);
+                  row.second_factor ? arena_printf(ctx->arena, "%s" PROVED, account) : account,
+                  conf->token_cache.ms, true);
     return sessions_demand_factor(ctx, role, row.second_factor);
 }
 
@@ -292,5 +298,10 @@ sessions_bury(struct ctx *ctx, const struct delivery *d)
 enum err
 sessions_sweep(struct ctx *ctx)
 {
-    return pg_touch(ctx, ACCOUNTS_SWEEP_SESSIONS, NULL, ARG_INT(conf->refresh_token_ttl.ms));
+    enum err e =
+        pg_touch(ctx, ACCOUNTS_SWEEP_REFRESH_TOKENS, NULL, ARG_INT(conf->refresh_token_ttl.ms));
+
+    return e != OK
+               ? e
+               : pg_touch(ctx, ACCOUNTS_SWEEP_SESSIONS, NULL, ARG_INT(conf->refresh_token_ttl.ms));
 }

@@ -70,8 +70,10 @@ enum err sessions_end(struct ctx *ctx, struct uuid session, const char *reason);
 enum err sessions_end_others(struct ctx *ctx, struct uuid account, struct uuid spared,
                              const char *reason);
 
-/* The key under which Redis knows a session, in the arena. */
+/* The key under which Redis knows a session, in the arena, and its value there once it has ended.
+ */
 const char *sessions_key(struct arena *a, struct uuid session);
+#define SESSION_ENDED "ended"
 
 /* Whether the session of `c` lives: by what Redis answered, else by the row, whose word is
  * then told to Redis. ERR_UNAUTHORIZED with the problem "Session expired" if not. With `in_role`,

@@ -79,12 +79,12 @@ static const struct field credentials_fields[] = {
 static const struct input credentials = INPUT(credentials, "Credentials", NULL);
 
 struct holder {
+    struct uuid id;
     bool is_active, is_buyer, is_seller, is_admin;
 };
 static const struct field holder_fields[] = {
-    FIELD(struct holder, is_active),
-    FIELD(struct holder, is_buyer),
-    FIELD(struct holder, is_seller),
+    FIELD(struct holder, id),       FIELD(struct holder, is_active),
+    FIELD(struct holder, is_buyer), FIELD(struct holder, is_seller),
     FIELD(struct holder, is_admin),
 };
 static const struct input holder = INPUT(holder, "Holder", NULL);
@@ -215,12 +215,13 @@ refuse(struct ctx *ctx, const struct signing_in *s)
 static enum err
 look_again(struct ctx *ctx, const struct signing_in *s, struct holder *now)
 {
-    enum err e = pg_one(ctx, ACCOUNTS_STILL, &holder, now, ARG_ID(s->known.id),
-                        ARG_TEXT(s->known.password_hash));
+    enum err e = pg_run(ctx, ACCOUNTS_STILL, ARG_ID(s->known.id), ARG_TEXT(s->known.password_hash));
     if (e == ERR_NOT_FOUND) {
         problems_clear(&ctx->problems);
         return refuse(ctx, s);
     }
+    if (e == OK)
+        e = pg_one(ctx, ACCOUNTS_ROLES, &holder, now, ARG_ID(s->known.id));
     if (e == OK && !now->is_active) {
         note_failure(ctx, s, "deactivated");
         return fail(ctx, ERR_FORBIDDEN, NULL, "this account is deactivated");
