@@ -76,7 +76,7 @@ const struct setting settings[] = {
         .doc = "requests a minute and account; 0 is no limit"),
     ROW(limit_login, "10", 0, 1000000,
         .doc = "sign-ins and registrations together a minute and address; 0 is no limit"),
-    ROW(limit_login_account, "20", 0, 1000000,
+    ROW(limit_login_account, "20", 0, 10000,
         .doc = "failed sign-ins an hour at an account's name; a known address has its own; 0 is no limit"),
     ROW(login_address_ttl, "30d", 1, 365 * DAY,
         .doc = "how long an address stays known after a sign-in"),

@@ -33,7 +33,11 @@
 #define SEALED_MAX 1024
 #define TOKEN_BYTES 32
 #define BCRYPT_SIGNIFICANT 72
+#define BCRYPT_COST_MIN 4
+#define BCRYPT_COST_MAX 14 /* a second */
 #define YESCRYPT "$y$"
+#define YESCRYPT_COST_MAX 9 /* a second, and 256 MiB */
+#define HASH64 "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 static void
 die(const char *what)
@@ -58,6 +62,12 @@ static bool
 begins(const char *s, const char *with)
 {
     return strncmp(s, with, strlen(with)) == 0;
+}
+
+static bool
+is_bcrypt(const char *hash)
+{
+    return begins(hash, "$2a$") || begins(hash, "$2b$") || begins(hash, "$2y$");
 }
 
 /* The phrase that libcrypt gets for `password`, in `out`. */
@@ -306,7 +316,7 @@ password_check(const char *password, const char *hash)
 {
     char made[CRYPT_OUTPUT_SIZE];
 
-    if (!begins(hash, YESCRYPT) && !begins(hash, "$2a$") && !begins(hash, "$2b$"))
+    if (!begins(hash, YESCRYPT) && !is_bcrypt(hash))
         return false;
     if (!hash_with(password, hash, made))
         return false;
@@ -314,26 +324,82 @@ password_check(const char *password, const char *hash)
     return strlen(hash) == len && secret_equal(made, hash, len);
 }
 
+/* "$y$", parameters, "$": the parameters are what the cost decides. */
+static void
+scheme_of_cost(int64_t cost, char out[CRYPT_GENSALT_OUTPUT_SIZE])
+{
+    static const char salt[16] = {0};
+
+    if (crypt_gensalt_rn(YESCRYPT, (unsigned long)cost, salt, sizeof salt, out,
+                         CRYPT_GENSALT_OUTPUT_SIZE) == NULL)
+        die("libcrypt makes no setting");
+    char *end = strchr(out + strlen(YESCRYPT), '$');
+    if (end == NULL)
+        die("libcrypt makes another setting");
+    end[1] = '\0';
+}
+
 bool
 password_is_old(const char *hash, int64_t cost)
 {
-    static const char salt[16] = {0};
-    char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+    char scheme[CRYPT_GENSALT_OUTPUT_SIZE];
 
-    if (!begins(hash, YESCRYPT))
-        return true;
-    if (crypt_gensalt_rn(YESCRYPT, (unsigned long)cost, salt, sizeof salt, setting,
-                         sizeof setting) == NULL)
-        return true;
-    /* "$y$", parameters, "$": the parameters are what the cost decides. */
-    const char *end = strchr(setting + strlen(YESCRYPT), '$');
-    return end == NULL || strncmp(hash, setting, (size_t)(end - setting) + 1) != 0;
+    scheme_of_cost(cost, scheme);
+    return !begins(hash, scheme);
+}
+
+/* Two digits of cost, 22 characters of salt and 31 of hash. The last of the salt has two bits that
+ * count; libcrypt clears the others, and then finds another hash than the one that it was given. */
+static const char *
+bcrypt_fault(const char *hash)
+{
+    const char *cost = hash + strlen("$2b$"), *rest = cost + strlen("10$");
+
+    if (strspn(cost, "0123456789") != 2 || cost[2] != '$' || strlen(rest) != 53 ||
+        strspn(rest, HASH64) != 53)
+        return "is cut or garbled: a bcrypt hash has 60 characters";
+    int n = (cost[0] - '0') * 10 + (cost[1] - '0');
+    if (n < BCRYPT_COST_MIN || n > BCRYPT_COST_MAX)
+        return "has a cost beyond 4 to 14";
+    if (strchr(".Oeu", rest[21]) == NULL)
+        return "has a salt that no bcrypt makes";
+    return NULL;
+}
+
+static const char *
+yescrypt_fault(const char *hash)
+{
+    char scheme[CRYPT_GENSALT_OUTPUT_SIZE];
+
+    for (int64_t cost = 1; cost <= YESCRYPT_COST_MAX; cost++) {
+        scheme_of_cost(cost, scheme);
+        if (!begins(hash, scheme))
+            continue;
+        const char *salt = hash + strlen(scheme);
+        size_t len = strspn(salt, HASH64);
+        bool whole = len > 0 && salt[len] == '$' && strlen(salt + len + 1) == 43 &&
+                     strspn(salt + len + 1, HASH64) == 43 && crypt_checksalt(hash) == CRYPT_SALT_OK;
+        return whole ? NULL : "is cut or garbled";
+    }
+    return "has parameters beyond those of libcrypt's costs 1 to 9";
+}
+
+const char *
+password_hash_fault(const char *hash)
+{
+    if (is_bcrypt(hash))
+        return bcrypt_fault(hash);
+    if (begins(hash, YESCRYPT))
+        return yescrypt_fault(hash);
+    return "is no bcrypt ($2a$, $2b$, $2y$) and no yescrypt ($y$) hash";
 }
 
 void
 password_burn(const char *password, const char *scheme)
 {
-    static const char salt[] = "abcdefghijklmnopqrstuu"; /* 22 characters: bcrypt's, all 128 bits */
+    /* 22 characters for 128 bits: of the last one both schemes want no more than two, bcrypt the
+     * high ones, yescrypt the low ones; another salt is refused, and burns nothing. */
+    static const char salt[] = "abcdefghijklmnopqrstu.";
     char setting[CRYPT_GENSALT_OUTPUT_SIZE], made[CRYPT_OUTPUT_SIZE];
 
     snprintf(setting, sizeof setting, "%s%s", scheme, salt);
@@ -345,16 +411,10 @@ password_burn(const char *password, const char *scheme)
 char *
 password_scheme(struct arena *a, int64_t cost)
 {
-    static const char salt[16] = {0};
-    char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+    char scheme[CRYPT_GENSALT_OUTPUT_SIZE];
 
-    if (crypt_gensalt_rn(YESCRYPT, (unsigned long)cost, salt, sizeof salt, setting,
-                         sizeof setting) == NULL)
-        die("libcrypt makes no setting");
-    const char *end = strchr(setting + strlen(YESCRYPT), '$');
-    if (end == NULL)
-        die("libcrypt makes another setting");
-    return arena_strndup(a, setting, (size_t)(end - setting) + 1);
+    scheme_of_cost(cost, scheme);
+    return arena_strdup(a, scheme);
 }
 
 /* The MAC that is put before a sealed text. */

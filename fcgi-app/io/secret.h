@@ -65,9 +65,14 @@ bool secret_equal(const void *x, const void *y, size_t len);
  * The result is in the arena. Aborts if libcrypt fails, which it does only without memory. */
 char *password_hash(struct arena *a, const char *password, int64_t cost);
 
-/* Whether `password` matches `hash`: yescrypt, or bcrypt of the older systems ($2a$, $2b$). A hash
- * that cannot be read never matches. Takes as long as the hash demands. */
+/* Whether `password` matches `hash`: yescrypt, or bcrypt of the older systems ($2a$, $2b$, PHP's
+ * $2y$). A hash that cannot be read never matches. Takes as long as the hash demands. */
 bool password_check(const char *password, const char *hash);
+
+/* What is wrong with a hash that another system made, so that nobody could sign in by it, or all
+ * would wait for it; NULL if nothing is: a sentence's end such as "is no bcrypt or yescrypt hash".
+ * bcrypt may have a cost of 4 to 14, yescrypt one of 1 to 9. */
+const char *password_hash_fault(const char *hash);
 
 /* Does the work of checking `password` against a hash of `scheme` ("$y$j9T$", "$2b$10$": all of a
  * hash before its salt), and throws the result away. A scheme that libcrypt does not know costs

@@ -29,14 +29,10 @@ WITH RECURSIVE used AS (
 )
 SELECT scheme FROM used WHERE scheme IS NOT NULL
 
--- The account, if its password is still the one that was checked. What it may do is read by a
--- statement after this one: whoever waited for the lock still sees the roles of before.
--- name: ACCOUNTS_STILL
-SELECT id FROM accounts WHERE id = $1 AND password_hash = $2 FOR NO KEY UPDATE
-
--- Whoever takes something from an account, or opens a session of it, takes turns here.
+-- Whoever takes something from an account, or opens a session of it, takes turns here. What it may do
+-- is read by a statement after this one: whoever waited for the lock still sees the roles of before.
 -- name: ACCOUNTS_LOCK
-SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE
+SELECT id, password_hash FROM accounts WHERE id = $1 FOR NO KEY UPDATE
 
 -- name: ACCOUNTS_KNOW_ADDRESS
 INSERT INTO known_addresses (account_id, network) VALUES ($1, $2)
@@ -46,21 +42,33 @@ ON CONFLICT (account_id, network) DO UPDATE SET last_used_at = now()
 DELETE FROM known_addresses WHERE (account_id, network) IN
     (SELECT account_id, network FROM known_addresses WHERE last_used_at < now() - $1::bigint * interval '1 ms' LIMIT 1000)
 
--- How long a bucket's next try must wait. $2 what a try costs, $3 what the bucket holds, in ms.
+-- How long a bucket's next try must wait: until the $2-th newest of its tries is an hour old.
 -- name: ACCOUNTS_TRIES_LEFT
-SELECT coalesce((SELECT ceil(extract(epoch FROM greatest(t.full_at, now()) - now()) * 1000 + $2::bigint - $3::bigint)
-                 FROM tries t WHERE t.bucket = $1), 0)::bigint AS wait_ms
+SELECT coalesce((SELECT ceil(extract(epoch FROM made + interval '1 hour' - now()) * 1000)
+                 FROM tries t, unnest(t.made_at) AS made
+                 WHERE t.bucket = $1 AND made > now() - interval '1 hour'
+                 ORDER BY made DESC LIMIT 1 OFFSET $2::bigint - 1), 0)::bigint AS wait_ms
 
+-- No row: there are $2 tries already.
 -- name: ACCOUNTS_TRY
-INSERT INTO tries AS t (bucket, full_at) VALUES ($1, now() + $2::bigint * interval '1 ms')
-ON CONFLICT (bucket) DO UPDATE SET full_at = greatest(t.full_at, now()) + $2::bigint * interval '1 ms'
-WHERE greatest(t.full_at, now()) + $2::bigint * interval '1 ms' <= now() + $3::bigint * interval '1 ms'
+INSERT INTO tries AS t (bucket, made_at, over_at) VALUES ($1, ARRAY[now()], now() + interval '1 hour')
+ON CONFLICT (bucket) DO UPDATE SET
+    made_at = ARRAY(SELECT made FROM unnest(t.made_at) AS made WHERE made > now() - interval '1 hour') || now(),
+    over_at = greatest(t.over_at, excluded.over_at)
+WHERE (SELECT count(*) FROM unnest(t.made_at) AS made WHERE made > now() - interval '1 hour') < $2::bigint
+RETURNING now() AS made_at
 
+-- One try of that time. Always a row, since nothing is lost if it was forgotten meanwhile.
 -- name: ACCOUNTS_TRY_BACK
-UPDATE tries SET full_at = full_at - $2::bigint * interval '1 ms' WHERE bucket = $1
+WITH back AS (
+    UPDATE tries SET made_at = made_at[:array_position(made_at, $2::timestamptz) - 1]
+                            || made_at[array_position(made_at, $2::timestamptz) + 1:]
+    WHERE bucket = $1 AND $2::timestamptz = ANY (made_at)
+)
+SELECT NULL::text AS outcome
 
 -- name: ACCOUNTS_TRIES_SWEEP
-DELETE FROM tries WHERE bucket IN (SELECT bucket FROM tries WHERE full_at < now() LIMIT 1000)
+DELETE FROM tries WHERE bucket IN (SELECT bucket FROM tries WHERE over_at < now() LIMIT 1000)
 
 -- name: ACCOUNTS_OF_EMAIL
 SELECT id FROM accounts WHERE email = lower($1)

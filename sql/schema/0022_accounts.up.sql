@@ -2,23 +2,30 @@
 ALTER TABLE accounts
     ADD COLUMN email_verified_at timestamptz,
     ADD COLUMN phone_verified_at timestamptz,
-    -- How a password is hashed: "$y$j9T$" (yescrypt and its cost), "$2b$10$" (bcrypt and its cost). Every
-    -- sign-in costs the same work, one hash of each scheme in use (shop/accounts/signin.c).
-    ADD COLUMN password_scheme text NOT NULL
-        GENERATED ALWAYS AS (substring(password_hash from '^\$(?:y\$[^$]+|2[aby]\$[0-9][0-9])\$')) STORED;
+    -- A hash that libcrypt cannot read would never match, and be refused faster than others.
+    ADD CONSTRAINT accounts_password_hash_readable CHECK (password_hash ~
+        '^\$(y\$[./A-Za-z0-9]+\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43}|2[aby]\$[0-3][0-9]\$[./A-Za-z0-9]{53})$'),
+    -- How a password is hashed: "$y$j9T$" (yescrypt and its cost), "$2b$10$" (bcrypt and its cost; $2a$ and
+    -- $2y$ are the same work). Every sign-in does the same work, one hash of each scheme in use
+    -- (shop/accounts/signin.c).
+    ADD COLUMN password_scheme text NOT NULL GENERATED ALWAYS AS
+        (regexp_replace(substring(password_hash from '^\$(?:y\$[^$]+|2[aby]\$[0-9][0-9])\$'), '^\$2[ay]', '$2b')) STORED,
+    -- The line of a file that it came from, by its SHA-256 (sokoctl user import): a line makes one account.
+    ADD COLUMN imported_line bytea CONSTRAINT accounts_imported_line_key UNIQUE CHECK (length(imported_line) = 32);
 CREATE INDEX accounts_by_scheme ON accounts (password_scheme);
 
 -- Whether it was opened with a second factor.
 ALTER TABLE sessions ADD COLUMN second_factor boolean NOT NULL DEFAULT false;
 CREATE INDEX refresh_tokens_age ON refresh_tokens (issued_at);
 
--- Tries at a name (sign-in, reset), known or not: a bucket that is full at full_at. By a MAC of what
+-- Tries at a name (sign-in, reset), known or not: when each of the last hour was made. By a MAC of what
 -- and whose, so that a list of names cannot be read off it.
 CREATE TABLE tries (
     bucket  bytea PRIMARY KEY CHECK (length(bucket) = 32),
-    full_at timestamptz NOT NULL
+    made_at timestamptz[] NOT NULL,
+    over_at timestamptz NOT NULL  -- when the last of them counts no more
 );
-CREATE INDEX tries_age ON tries (full_at);
+CREATE INDEX tries_age ON tries (over_at);
 
 -- From where an account was signed in. IPv6 by its network (/64).
 CREATE TABLE known_addresses (

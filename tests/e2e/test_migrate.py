@@ -102,7 +102,7 @@ def test_some_steps_down():
 
 # What a shop had sold before it had a ledger: a statement for each story, then what is told of it.
 PEOPLE = """
-INSERT INTO accounts (id, name, username, password_hash) SELECT pg_temp.n(i), 'A', 'a' || i, 'x' FROM generate_series(1, 3) i;
+INSERT INTO accounts (id, name, username, password_hash) SELECT pg_temp.n(i), 'A', 'a' || i, '$y$j75$aaaa$' || repeat('b', 43) FROM generate_series(1, 3) i;
 INSERT INTO stores (id, owner_id, name) SELECT pg_temp.n(10 + i), pg_temp.n(i), 'Store ' || i FROM generate_series(1, 2) i;
 INSERT INTO categories (id, name) VALUES (pg_temp.n(20), 'C');
 INSERT INTO products (id, store_id, category_id, name, price, currency, description)

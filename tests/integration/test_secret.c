@@ -183,6 +183,12 @@ static const struct {
     {"U*U", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", true},
     {"U*V", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", false},
     {"", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy", true},
+    {"\xff\xff\xa3", "$2y$05$/OK.fbVrR/bpIqNJ5ianF.CE5elHaaO4EbggVDjb8P19RukzXSM3e", true},
+    {"\xff\xa3", "$2y$05$/OK.fbVrR/bpIqNJ5ianF.CE5elHaaO4EbggVDjb8P19RukzXSM3e", false},
+    /* Of Go's x/crypto/bcrypt and of PHP's manual. */
+    {"allmine", "$2a$10$XajjQvNhvvRt5GSeFk1xFeyqRrsxkhBkUiQeg0dt.wU1qD4aFDcga", true},
+    {"allyours", "$2a$10$XajjQvNhvvRt5GSeFk1xFeyqRrsxkhBkUiQeg0dt.wU1qD4aFDcga", false},
+    {"rasmuslerdorf", "$2a$07$usesomesillystringfore2uDLvp1Ii2e./U9C8sBjqp8I90dH6hi", true},
 };
 
 START_TEST(bcrypt_of_older_systems)
@@ -238,6 +244,72 @@ START_TEST(old_hashes_are_known)
     ck_assert(password_is_old(bcrypts[0].hash, 1));
     ck_assert(password_is_old("", 1));
     ck_assert(password_is_old("$y$", 5));
+}
+END_TEST
+
+/* What can be brought over from elsewhere. */
+static const struct {
+    const char *hash, *fault; /* a part of it, or NULL */
+} hashes[] = {
+    {"$2a$10$XajjQvNhvvRt5GSeFk1xFeyqRrsxkhBkUiQeg0dt.wU1qD4aFDcga", NULL},
+    {"$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", NULL},
+    {"$2y$05$/OK.fbVrR/bpIqNJ5ianF.CE5elHaaO4EbggVDjb8P19RukzXSM3e", NULL},
+    {"$2b$04$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", NULL},
+    {"$2b$14$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", NULL},
+    {"$2b$03$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "cost"},
+    {"$2b$15$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "cost"},
+    {"$2b$5$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeWX", "cut"},
+    {"$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe", "cut"},
+    {"$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeWW", "cut"},
+    {"$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyO W", "cut"},
+    {"$2b$05$", "cut"},
+    {"$2b$", "cut"},
+    {"$2b$05$CCCCCCCCCCCCCCCCCCCCCCE5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "salt"},
+    {"$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "is no"},
+    {"$y$j9T$bPih7Bj/ee151sfiu3QLU0$5muJqG5JbqWt9nX.uMhyo3NP2SB2zocrKlKwIIRjjS3", NULL},
+    {"$y$j75$8Beio9PjjHj2ksd1vmf0q.$svkSpvsORBRLTh7dowS1ggPXCRg3or5DubwCCgWc3m4", NULL},
+    {"$y$jDT$fjrwACLUQ45GVRGRBTUTZ1$px5BfBBa8gXKVY/zLvbtV51NmjO28VnzmtC/fk8QG77", NULL},
+    {"$y$jET$9umc5HYjJDyVVuMZ6gRUo/$9wENdatBWUJmvVKdRec00AAiWw6qL8tDffZ5eNgrDA.", "parameters"},
+    {"$y$jzT$9umc5HYjJDyVVuMZ6gRUo/$9wENdatBWUJmvVKdRec00AAiWw6qL8tDffZ5eNgrDA.", "parameters"},
+    {"$y$j9T$bPih7Bj/ee151sfiu3QLU0$5muJqG5JbqWt9nX.uMhyo3NP2SB2zocrKlKwIIRjjS", "cut"},
+    {"$y$j9T$$5muJqG5JbqWt9nX.uMhyo3NP2SB2zocrKlKwIIRjjS3", "cut"},
+    {"$y$j9T$bPih7Bj/ee151sfiu3QLU0", "cut"},
+    {"$6$salt$hash", "is no"},
+    {"plain text", "is no"},
+    {"", "is no"},
+};
+
+START_TEST(hashes_from_elsewhere)
+{
+    const char *fault = password_hash_fault(hashes[_i].hash);
+
+    ck_assert_msg((fault == NULL) == (hashes[_i].fault == NULL), "%s: %s", hashes[_i].hash,
+                  fault != NULL ? fault : "nothing");
+    ck_assert(fault == NULL || strstr(fault, hashes[_i].fault) != NULL);
+}
+END_TEST
+
+/* Every hash that we make could be brought over, and costs what its scheme costs. */
+START_TEST(our_own_hashes_have_no_fault)
+{
+    const char *hash = password_hash(a, "x", _i);
+
+    ck_assert(password_hash_fault(hash) == NULL);
+    ck_assert(strncmp(hash, password_scheme(a, _i), strlen(password_scheme(a, _i))) == 0);
+}
+END_TEST
+
+START_TEST(a_burn_knows_every_scheme_that_a_hash_may_have)
+{
+    int fd = log_capture();
+
+    for (int cost = 1; cost <= 4; cost++)
+        password_burn("x", password_scheme(a, cost));
+    password_burn("x", "$2b$04$");
+    ck_assert_str_eq(log_captured(fd), "");
+    fd = log_capture();
+    password_burn("x", "$9$");
+    ck_assert(strstr(log_captured(fd), "password.scheme_unknown") != NULL);
 }
 END_TEST
 
@@ -333,6 +405,9 @@ main(void)
     tcase_add_loop_test(t, long_passwords_do_not_abort, 0, 5);
     tcase_add_loop_test(t, bcrypt_of_older_systems, 0, 5);
     tcase_add_test(t, bcrypt_sees_72_bytes);
+    tcase_add_loop_test(t, hashes_from_elsewhere, 0, sizeof hashes / sizeof hashes[0]);
+    tcase_add_loop_test(t, our_own_hashes_have_no_fault, 1, 5);
+    tcase_add_test(t, a_burn_knows_every_scheme_that_a_hash_may_have);
     tcase_add_loop_test(t, unreadable_hashes_never_match, 0,
                         (int)(sizeof unreadable / sizeof unreadable[0]));
     tcase_add_test(t, old_hashes_are_known);

@@ -23,9 +23,14 @@ START_TEST(test_networks)
         {"fe80::1", "fe80::/64"},
         {"::1", "::/64"},
         {"::", "::/64"},
-        /* No IPv4 address in disguise: NAT64, 6to4, IPv4-compatible. */
-        {"64:ff9b::192.0.2.1", "64:ff9b::/64"},
-        {"2002:c000:201::1", "2002:c000:201::/64"},
+        /* IPv4 through NAT64, all of which shares 64 bits, and 6to4, whose every host has 2^16. */
+        {"64:ff9b::192.0.2.1", "192.0.2.1"},
+        {"64:ff9b::c000:202", "192.0.2.2"},
+        {"64:ff9b:1::192.0.2.1", "64:ff9b:1::/64"}, /* RFC 8215: a network's own */
+        {"2002:c000:201::1", "192.0.2.1"},
+        {"2002:c000:201:ffff::1", "192.0.2.1"},
+        {"2003:c000:201::1", "2003:c000:201::/64"},
+        /* No IPv4 address in disguise: IPv4-compatible, translated. */
         {"::192.0.2.1", "::/64"},
         {"::ffff:0:192.0.2.1", "::/64"},
         /* No address: as it is. */

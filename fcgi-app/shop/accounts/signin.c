@@ -3,11 +3,27 @@
  * password is hashed once by each scheme that any account's hash has (password_scheme), whoever is
  * asked for: once in earnest if the account has that scheme, else for nothing. So an unknown name,
  * a new account and one imported with bcrypt take the same time (seed hole 47), and the extra work
- * ends by itself when the last imported account has signed in.
+ * ends by itself when the last imported account has signed in. `./dev bench signin` measures it.
  *
- * Three steps. The first counts the try, before any hash is made, and reads what there is to
- * compare; the second hashes, and holds no transaction meanwhile; the third looks at the account
- * again, under its lock: who changed his password in between has ended this sign-in.
+ * Three steps. The first reads what there is to compare and counts the try, before any hash is made
+ * (throttle.h); the second hashes, and holds no transaction meanwhile; the third looks at the
+ * account again, under its lock. If its hash is another now, the password is checked once more,
+ * there: who has changed his password has ended this sign-in, and who signs in twice at once, so
+ * that the other one has hashed it anew, has not.
+ *
+ * A try is given back once the password was right, whatever comes of it then: codes of the second
+ * factor have tries of their own (totp.c).
+ *
+ * What fails, and what is left:
+ * - Killed before the first commit: nothing. PostgreSQL rolls back, the client has no answer.
+ * - Killed while hashing or calling the OAuth2 server: the try is spent, though the password may
+ *   have been right. No transaction is open, no lock held. A token that the server gave in that
+ *   moment is known to nobody, and expires there.
+ * - Killed between the second commit and the answer: the session is open, and nobody knows its
+ *   tokens; it is in the owner's list, and ends like one that is not used.
+ * - PostgreSQL away, or slower than STATEMENT_TIMEOUT, in either transaction: 503 or 504, and no
+ *   session; after the first the try is spent.
+ * - Redis away: the gate's limit does not count, the tries here do.
  */
 #include "base/config.h"
 #include "io/pg.h"
@@ -78,6 +94,12 @@ static const struct field credentials_fields[] = {
 };
 static const struct input credentials = INPUT(credentials, "Credentials", NULL);
 
+struct locked {
+    const char *password_hash;
+};
+static const struct field locked_fields[] = {FIELD(struct locked, password_hash)};
+static const struct input locked = INPUT(locked, "LockedAccount", NULL);
+
 struct holder {
     struct uuid id;
     bool is_active, is_buyer, is_seller, is_admin;
@@ -104,6 +126,8 @@ struct signing_in {
     const char *fresh_hash; /* to be kept instead of the old one; NULL: that is good */
     struct try try;
     struct external_token external;
+    enum err unobtained; /* why there is no external token, and in which words */
+    struct problems problems;
 };
 
 static const struct out_field session_fields[] = {
@@ -154,11 +178,11 @@ login_start(struct req *rq)
         return e;
     s->exists = e == OK;
     problems_clear(&ctx->problems);
-    e = throttle_take(ctx, "sign_in", name, s->known.is_known ? rq->network : NULL,
-                      conf->limit_login_account, &s->try);
+    e = pg_all(ctx, ACCOUNTS_SCHEMES, &scheme, &s->schemes, &s->scheme_count);
     if (e != OK)
         return e;
-    return pg_all(ctx, ACCOUNTS_SCHEMES, &scheme, &s->schemes, &s->scheme_count);
+    return throttle_take(ctx, "sign_in", name, s->known.is_known ? rq->network : NULL,
+                         conf->limit_login_account, &s->try);
 }
 
 /* The same work for everybody. */
@@ -167,21 +191,26 @@ check(const struct req *rq, const struct signing_in *s)
 {
     const struct login_in *in = rq->in;
     const char *usual = password_scheme(rq->ctx.arena, conf->password_cost);
-    bool is_right = false, did_usual = false;
+    bool is_right = false, did_own = !s->exists, did_usual = false;
 
     for (size_t i = 0; i < s->scheme_count; i++) {
         const char *one = s->schemes[i].scheme;
-        did_usual = did_usual || strcmp(one, usual) == 0;
-        if (s->exists && strcmp(one, s->known.password_scheme) == 0)
+        bool is_own = s->exists && strcmp(one, s->known.password_scheme) == 0;
+        if (is_own)
             is_right = password_check(in->password, s->known.password_hash);
         else
             password_burn(in->password, one);
+        did_own = did_own || is_own;
+        did_usual = did_usual || strcmp(one, usual) == 0;
     }
+    if (!did_own) /* its scheme was the last of its kind, and went between two statements */
+        is_right = password_check(in->password, s->known.password_hash);
     if (!did_usual)
         password_burn(in->password, usual);
     return is_right;
 }
 
+/* A server that gives no token is the finish's to tell: the try is to be given back. */
 static enum err
 login_call(struct req *rq)
 {
@@ -193,7 +222,9 @@ login_call(struct req *rq)
         return OK;
     if (password_is_old(s->known.password_hash, conf->password_cost))
         s->fresh_hash = password_hash(rq->ctx.arena, in->password, conf->password_cost);
-    return external_obtain(&rq->ctx, &s->external);
+    s->unobtained = external_obtain(&rq->ctx, &s->external);
+    s->problems = rq->ctx.problems;
+    return OK;
 }
 
 /* The refusal is written down, and stays. */
@@ -211,40 +242,49 @@ refuse(struct ctx *ctx, const struct signing_in *s)
     return fail(ctx, ERR_UNAUTHORIZED, NULL, "these credentials match no account");
 }
 
-/* The account as it is now, under its lock. */
+/* The account as it is now, under its lock; its roles by a statement of their own, so that they are
+ * of after the lock too. */
 static enum err
-look_again(struct ctx *ctx, const struct signing_in *s, struct holder *now)
+look_again(struct req *rq, struct signing_in *s, struct holder *now)
 {
-    enum err e = pg_run(ctx, ACCOUNTS_STILL, ARG_ID(s->known.id), ARG_TEXT(s->known.password_hash));
+    const struct login_in *in = rq->in;
+    struct ctx *ctx = &rq->ctx;
+    struct locked row = {0};
+
+    enum err e = pg_one(ctx, ACCOUNTS_LOCK, &locked, &row, ARG_ID(s->known.id));
+    if (e == OK && strcmp(row.password_hash, s->known.password_hash) != 0) {
+        s->fresh_hash = NULL;
+        if (!password_check(in->password, row.password_hash))
+            e = ERR_NOT_FOUND;
+    }
     if (e == ERR_NOT_FOUND) {
         problems_clear(&ctx->problems);
         return refuse(ctx, s);
     }
-    if (e == OK)
-        e = pg_one(ctx, ACCOUNTS_ROLES, &holder, now, ARG_ID(s->known.id));
-    if (e == OK && !now->is_active) {
-        note_failure(ctx, s, "deactivated");
-        return fail(ctx, ERR_FORBIDDEN, NULL, "this account is deactivated");
-    }
-    return e;
+    return e != OK ? e : pg_one(ctx, ACCOUNTS_ROLES, &holder, now, ARG_ID(s->known.id));
 }
 
-/* The second factor, and the role that it opens. */
+/* What else than the password may stand in the way. */
 static enum err
-choose(struct req *rq, const struct signing_in *s, const struct holder *now,
+let_in(struct req *rq, const struct signing_in *s, const struct holder *now,
        struct session_start *start)
 {
     const struct login_in *in = rq->in;
     struct held_roles held = {now->is_buyer, now->is_seller, now->is_admin};
     struct ctx *ctx = &rq->ctx;
 
+    if (s->unobtained != OK) {
+        ctx->problems = s->problems;
+        return s->unobtained;
+    }
+    if (!now->is_active) {
+        note_failure(ctx, s, "deactivated");
+        return fail(ctx, ERR_FORBIDDEN, NULL, "this account is deactivated");
+    }
     enum err e = totp_demand(ctx, s->known.id, in->totp_code,
                              s->known.is_known ? rq->network : NULL, &start->second_factor);
-    if (e == ERR_UNAUTHORIZED) {
+    if (e == ERR_UNAUTHORIZED)
         note_failure(ctx, s, in->totp_code == NULL ? "code_missing" : "code");
-        if (in->totp_code == NULL)
-            throttle_give_back(ctx, &s->try);
-    }
     if (e == OK)
         e = sessions_choose_role(ctx, &held, in->role, &start->role);
     /* Who holds no other role is let in: until he has set the factor up, that session opens what is
@@ -252,6 +292,19 @@ choose(struct req *rq, const struct signing_in *s, const struct holder *now,
     if (e == OK && (held.is_buyer || held.is_seller))
         e = sessions_demand_factor(ctx, start->role, start->second_factor);
     return e;
+}
+
+/* The password was right, and the try none: also if the answer is a refusal. */
+static void
+settle_try(struct ctx *ctx, const struct signing_in *s, enum err e)
+{
+    bool refused = e == ERR_UNAUTHORIZED || e == ERR_FORBIDDEN || e == ERR_RATE_LIMITED;
+
+    if (e != OK && !refused && e != s->unobtained)
+        return; /* nothing of this transaction stays */
+    throttle_give_back(ctx, &s->try);
+    if (e != OK)
+        tx_keep(ctx);
 }
 
 static enum err
@@ -268,16 +321,17 @@ login_finish(struct req *rq)
 
     if (!s->is_right)
         return refuse(ctx, s);
-    enum err e = look_again(ctx, s, &now);
-    if (e == OK)
-        e = choose(rq, s, &now, &start);
+    enum err e = look_again(rq, s, &now);
+    if (e != OK)
+        return e;
+    e = let_in(rq, s, &now, &start);
+    settle_try(ctx, s, e);
     if (e != OK)
         return e;
     if (s->fresh_hash != NULL)
         pg_queue(ctx, ACCOUNTS_REHASH, ARG_ID(s->known.id), ARG_TEXT(s->known.password_hash),
                  ARG_TEXT(s->fresh_hash));
     pg_queue(ctx, ACCOUNTS_KNOW_ADDRESS, ARG_ID(s->known.id), ARG_TEXT(rq->network));
-    throttle_give_back(ctx, &s->try);
     audit_note(ctx, AUDIT_SIGNED_IN, s->known.id, "role", role_name(start.role));
     e = sessions_start(ctx, &start, &tokens);
     return e != OK ? e : reply_session(rq, &tokens);

@@ -1,7 +1,22 @@
 /*
- * full_at is GCRA's theoretical arrival time: a try moves it on by an hour's share, and may not
- * move it further than an hour from now. The refused are told by a plain read, so that a flood of
- * them writes nothing; the update repeats the condition, since another may have come between.
+ * A bucket holds the times of its tries of the last hour, of which there are at most `per_hour`: so
+ * in any sixty minutes no more than that are let through, whatever their pace. Rejected: GCRA, as
+ * the gate has it. It gives back a share each three minutes, so that whoever takes all at once and
+ * then waits has nearly twice as many in his first hour.
+ *
+ * The refused are told by a plain read, so that a flood of them writes nothing and waits for no
+ * lock; the write repeats the condition under the row's lock, since others may have come between.
+ *
+ * The bucket is the name's, not the account's. An account that is called by e-mail, phone and
+ * username thus has three; one bucket for all of them would tell a stranger which number belongs to
+ * which address, by being empty for both.
+ *
+ * What a known address tells: who shares it (a family, an office behind one IPv4 address) and has
+ * spent the name's tries from elsewhere is refused for a name that nobody has, and not for the
+ * account that was signed in from here. That is the price of not locking out the owner.
+ *
+ * Rejected: a bucket for all that fail from one network, over all names. One IPv4 address of a
+ * Kenyan mobile network stands for thousands of people; LIMIT_LOGIN bounds it already, 10 a minute.
  */
 #include "shop/accounts/throttle.h"
 
@@ -11,13 +26,17 @@
 
 #include <string.h>
 
-#define HOUR_MS INT64_C(3600000)
-
-struct bucket_row {
+struct wait_row {
     int64_t wait_ms;
 };
-static const struct field bucket_row_fields[] = {FIELD(struct bucket_row, wait_ms)};
-static const struct input bucket_row = INPUT(bucket_row, "TriesLeft", NULL);
+static const struct field wait_row_fields[] = {FIELD(struct wait_row, wait_ms)};
+static const struct input wait_row = INPUT(wait_row, "TriesLeft", NULL);
+
+struct made_row {
+    const char *made_at;
+};
+static const struct field made_row_fields[] = {FIELD(struct made_row, made_at)};
+static const struct input made_row = INPUT(made_row, "Try", NULL);
 
 static void
 bucket_of(const char *what, const char *name, const char *network, uint8_t out[SHA256_SIZE])
@@ -33,44 +52,49 @@ bucket_of(const char *what, const char *name, const char *network, uint8_t out[S
                        sizeof(pieces) / sizeof(pieces[0]), out);
 }
 
+/* Refuses if nothing is left. */
 static enum err
-refuse(struct ctx *ctx, int64_t wait_ms)
+look(struct ctx *ctx, struct pg_arg bucket, int64_t per_hour)
 {
-    ctx->retry_after_ms = wait_ms;
+    struct wait_row row = {0};
+
+    enum err e = pg_one(ctx, ACCOUNTS_TRIES_LEFT, &wait_row, &row, bucket, ARG_INT(per_hour));
+    if (e != OK || row.wait_ms <= 0)
+        return e;
+    ctx->retry_after_ms = row.wait_ms;
     return fail(ctx, ERR_RATE_LIMITED, NULL, "too many tries; wait %d seconds",
-                (int)((wait_ms + 999) / 1000));
+                (int)((row.wait_ms + 999) / 1000));
 }
 
 enum err
 throttle_take(struct ctx *ctx, const char *what, const char *name, const char *network,
               int64_t per_hour, struct try *out)
 {
-    struct bucket_row row = {0};
-    int64_t taken;
+    struct made_row row = {0};
 
-    *out = (struct try){.each_ms = per_hour > 0 ? HOUR_MS / per_hour : 0};
+    *out = (struct try){0};
     if (per_hour == 0)
         return OK;
     bucket_of(what, name, network, out->bucket);
     struct pg_arg bucket = ARG_BYTES(out->bucket, sizeof(out->bucket));
-    enum err e = pg_one(ctx, ACCOUNTS_TRIES_LEFT, &bucket_row, &row, bucket, ARG_INT(out->each_ms),
-                        ARG_INT(HOUR_MS));
-    if (e != OK)
-        return e;
-    if (row.wait_ms > 0)
-        return refuse(ctx, row.wait_ms);
-    e = pg_touch(ctx, ACCOUNTS_TRY, &taken, bucket, ARG_INT(out->each_ms), ARG_INT(HOUR_MS));
-    if (e != OK)
-        return e;
-    return taken > 0 ? OK : refuse(ctx, out->each_ms);
+    enum err e = look(ctx, bucket, per_hour);
+    if (e == OK)
+        e = pg_one(ctx, ACCOUNTS_TRY, &made_row, &row, bucket, ARG_INT(per_hour));
+    if (e == ERR_NOT_FOUND) {
+        problems_clear(&ctx->problems);
+        e = look(ctx, bucket, per_hour); /* another took the last one: how long now? */
+        return e != OK ? e : ERR_RERUN;  /* and one was given back since */
+    }
+    out->made_at = row.made_at;
+    return e;
 }
 
 void
 throttle_give_back(struct ctx *ctx, const struct try *t)
 {
-    if (t->each_ms > 0)
+    if (t->made_at != NULL)
         pg_queue(ctx, ACCOUNTS_TRY_BACK, ARG_BYTES(t->bucket, sizeof(t->bucket)),
-                 ARG_INT(t->each_ms));
+                 ARG_TEXT(t->made_at));
 }
 
 enum err

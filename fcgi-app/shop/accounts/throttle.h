@@ -3,7 +3,7 @@
  *
  * A bucket per what and whose ("sign_in" at "ann@example.com"), in PostgreSQL: neither a flush nor
  * an outage of Redis opens the door. Buckets of names that nobody has are kept alike, so that a
- * refusal tells nothing. GCRA, as in io/cache.h.
+ * refusal tells nothing. In any sixty minutes at most `per_hour` tries are let through.
  */
 #ifndef SOKO_SHOP_ACCOUNTS_THROTTLE_H
 #define SOKO_SHOP_ACCOUNTS_THROTTLE_H
@@ -17,12 +17,14 @@
 struct
 try {
     uint8_t bucket[SHA256_SIZE];
-    int64_t each_ms; /* what a try costs; 0: there is no limit */
+    const char *made_at; /* PostgreSQL's; NULL: there is no limit */
 };
 
-/* Takes one of `per_hour` tries (0: no limit) of `what` at `name` from `network` (NULL: from
- * anywhere). ERR_RATE_LIMITED, with a problem and ctx->retry_after_ms, if there is none left; the
- * refused try costs nothing. In a transaction. */
+/* Takes one of `per_hour` tries (0: no limit; at most LIMIT_LOGIN_ACCOUNT's maximum, since a bucket
+ * remembers each) of `what` at `name` from `network` (NULL: from anywhere). `name` is in its
+ * canonical form: whoever can write it in two ways has two buckets. ERR_RATE_LIMITED, with a
+ * problem and ctx->retry_after_ms, if there is none left; the refused try costs nothing. Holds the
+ * bucket's lock until the transaction ends, so it comes last in it. */
 enum err throttle_take(struct ctx *ctx, const char *what, const char *name, const char *network,
                        int64_t per_hour, struct try *out);
 
