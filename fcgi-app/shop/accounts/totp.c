@@ -49,6 +49,12 @@ static const struct input holder = {.name = "FactorHolder",
                                     .fields = holder_fields,
                                     .count = sizeof(holder_fields) / sizeof(holder_fields[0])};
 
+struct found {
+    struct uuid id;
+};
+static const struct field found_fields[] = {FIELD(struct found, id)};
+static const struct input found = INPUT(found, "FactorAccount", NULL);
+
 bool
 totp_is_required(enum role role)
 {
@@ -182,6 +188,21 @@ totp_hold(struct ctx *ctx, struct uuid account, const char *password_hash, struc
     if (e == ERR_NOT_FOUND)
         problems_clear(&ctx->problems);
     return e;
+}
+
+enum err
+totp_find(struct ctx *ctx, const char *email, const char *phone, const char *username,
+          struct uuid *account)
+{
+    struct found row = {0};
+
+    enum err e =
+        pg_one(ctx, TOTP_FIND, &found, &row, ARG_TEXT(email), ARG_TEXT(phone), ARG_TEXT(username));
+    *account = row.id;
+    if (e != ERR_NOT_FOUND)
+        return e;
+    problems_clear(&ctx->problems);
+    return fail(ctx, e, NULL, "there is no such account");
 }
 
 enum err

@@ -34,8 +34,12 @@ bool totp_is_required(enum role role);
 enum err totp_demand(struct ctx *ctx, struct uuid account, const char *code, const char *network,
                      bool *has);
 
-/* --- for factor.c and sokoctl, each in a transaction, under the account's lock ------------------
+/* --- for factor.c and sokoctl, each in a transaction, under the account's lock ---------------- */
+
+/* The account of that name, of which one is given, the others NULL. ERR_NOT_FOUND, with a problem.
  */
+enum err totp_find(struct ctx *ctx, const char *email, const char *phone, const char *username,
+                   struct uuid *account);
 
 /* Locks the account. With `password_hash` (may be NULL) only if that is its password still;
  * ERR_NOT_FOUND, without a problem, if not. */
