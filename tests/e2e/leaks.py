@@ -46,7 +46,8 @@ ALL = re.compile('|'.join(f'(?:{look.removeprefix("(?i)")})' for look in LOOKS.v
 
 # Members of bodies, ours and theirs, whose values are secret or somebody's.
 SECRET = {'password', 'old_password', 'new_password', 'current_password', 'access_token',
-          'refresh_token', 'client_secret', 'email', 'phone', 'pin'}
+          'refresh_token', 'client_secret', 'email', 'phone', 'pin', 'secret', 'otpauth_url',
+          'recovery_codes', 'totp_code'}
 LEAST = 10  # shorter ones would be found everywhere
 
 
@@ -54,10 +55,11 @@ def secrets_in(body):
     """The values in a body that nobody may log."""
     if isinstance(body, dict):
         for key, value in body.items():
-            if key in SECRET and isinstance(value, str):
-                # +254712***678 is how a phone may be shown, and logged.
-                if len(value) >= LEAST and value.isprintable() and '***' not in value:
-                    yield value
+            if key in SECRET and value and isinstance(value, (str, list)):
+                for one in [value] if isinstance(value, str) else value:
+                    # +254712***678 is how a phone may be shown, and logged.
+                    if isinstance(one, str) and len(one) >= LEAST and one.isprintable() and '***' not in one:
+                        yield one
             else:
                 yield from secrets_in(value)
     elif isinstance(body, list):

@@ -8,6 +8,7 @@ import os
 import secrets
 import uuid
 
+from factor import Person
 from owner import ctl_json, sql, sql_one, workers
 from pictures import png
 from soko import Failed, Shop, Suite, check, demand, equal, together, until
@@ -217,6 +218,26 @@ def with_retry():
         "SELECT count(*) FROM outbox WHERE subject = :'id'", id=refund))
 
 
+def with_factor():
+    ann = Person()
+    return {'access_token': ann.token}, '/auth/totp', {'password': ann.password}, lambda: int(sql_one(
+        "SELECT count(*) FROM second_factors WHERE account_id = :'id'", id=ann.id))
+
+
+def with_proof():
+    ann = Person()
+    ann.begin()
+    return {'access_token': ann.token}, '/auth/totp/confirm', {'code': ann.code()}, (
+        lambda: ann.audited('account.totp_enabled'))
+
+
+def with_recovery_codes():
+    ann = Person().enrol()
+    body = {'password': ann.password, 'code': ann.code(1)}
+    return {'access_token': ann.token}, '/auth/totp/recovery-codes', body, (
+        lambda: ann.audited('account.recovery_codes_renewed'))
+
+
 # For each route: who, where, what, and how often it has happened.
 CASES = {
     'store_create': with_store,
@@ -226,6 +247,9 @@ CASES = {
     'cart_add_item': with_cart_item,
     'order_place': with_order,
     'address_create': with_address,
+    'totp_begin': with_factor,
+    'totp_confirm': with_proof,
+    'totp_recovery_codes': with_recovery_codes,
     'product_image_add': with_image,
     'store_set_logo': with_logo,
     'payment_stripe': with_card,
@@ -234,7 +258,7 @@ CASES = {
     'admin_payment_resolve': with_resolution,
     'admin_refund_retry': with_retry,
 }
-SECRET = {'payment_stripe'}  # the answer is not kept: a replay is 409
+SECRET = {'payment_stripe', 'totp_begin', 'totp_confirm', 'totp_recovery_codes'}  # the answer is not kept: a replay is 409
 
 
 @suite.test
@@ -291,6 +315,10 @@ def another(body):
         other['quantity'] += 1
     elif 'phone' in body:
         other['phone'] = '0712345678'
+    elif 'password' in body:
+        other['password'] += ' too'
+    elif 'code' in body:
+        other['code'] += ' '
     elif 'action' in body:
         other['reason'] = 'As agreed'
     elif 'order_id' in body:
