@@ -1,16 +1,22 @@
 /*
- * Signature and expiry need no one; the session's state and the limit come from Redis in one round
- * trip; only if Redis does not know the session is PostgreSQL asked. When Redis is away, limits do
- * not count, and the shop stays open.
+ * Who calls is found out by what he shows; whether he may is one table, `demands`, of which a test
+ * walks every field (tests/e2e/test_gate.py). An API key is a credential like a session: it has an
+ * account and one role, and from there on the two are treated alike, but for two things: a key may
+ * be good for reading alone, and does not do what takes a person.
  *
- * A route for ANYONE looks at a token only to count by account: a stale one must not keep a client
- * from refreshing it. A token whose session has ended counts by address: else who stole one could
- * use up its owner's limit after having been signed out. Limits count IPv6 by networks
- * (base/address.h).
+ * A session's signature and expiry need no one; the session's state and the limit come from Redis
+ * in one round trip; only if Redis does not know the session is PostgreSQL asked. When Redis is
+ * away, limits do not count, and the shop stays open.
+ *
+ * A route for ANYONE looks at what is shown only to count by account: a stale token must not keep a
+ * client from refreshing it. Where nothing is counted nobody is asked, so that /health stands
+ * alone. A token whose session has ended counts by address: else who stole one could use up its
+ * owner's limit after having been signed out. Limits count IPv6 by networks (base/address.h).
  */
 #include "base/config.h"
 #include "exchange.h"
 #include "io/token.h"
+#include "io/tx.h"
 #include "shop/accounts/external.h"
 #include "shop/accounts/keys.h"
 #include "shop/accounts/sessions.h"
@@ -31,6 +37,8 @@ read_caller(struct exchange *x)
     struct token_claims claims;
     const char *token;
 
+    if (!must && x->route->limit != LIMIT_BY_CALLER)
+        return OK;
     if (header == NULL || strncasecmp(header, BEARER, strlen(BEARER)) != 0)
         return OK;
     token = header + strlen(BEARER);
@@ -77,24 +85,36 @@ choose_limit(struct exchange *x, bool has_ended)
     x->limit.burst = x->limit.per_minute;
 }
 
-static bool
-role_suffices(enum who who, enum role role)
+/* What each `who` asks for. A row that is missing admits no role. */
+static const struct demand {
+    bool person; /* a session; no API key will do */
+    bool admits[ROLE__COUNT];
+    const char *role; /* what to tell who acts in another */
+} demands[] = {
+    [SIGNED_IN] = {.admits = {[ROLE_BUYER] = true, [ROLE_SELLER] = true, [ROLE_ADMIN] = true}},
+    [IN_PERSON] = {.person = true,
+                   .admits = {[ROLE_BUYER] = true, [ROLE_SELLER] = true, [ROLE_ADMIN] = true}},
+    [BUYER] = {.admits = {[ROLE_BUYER] = true}, .role = "buyer"},
+    [SELLER] = {.admits = {[ROLE_SELLER] = true, [ROLE_ADMIN] = true}, .role = "seller"},
+    [ADMIN] = {.admits = {[ROLE_ADMIN] = true}, .role = "admin"},
+    [ADMIN_IN_PERSON] = {.person = true, .admits = {[ROLE_ADMIN] = true}, .role = "admin"},
+};
+#define DEMANDS (sizeof(demands) / sizeof(demands[0]))
+
+/* What Redis has said of a session, and PostgreSQL will be asked if it has not. */
+struct look {
+    const struct caller *caller;
+    enum cache_answer answer;
+    const char *cached;
+    bool demand_factor;
+};
+
+static enum err
+look_work(struct ctx *ctx, void *arg)
 {
-    switch (who) {
-    case WHO_NOBODY:
-        return false;
-    case ANYONE:
-    case SIGNED_IN:
-    case IN_PERSON:
-        return true;
-    case BUYER:
-        return role == ROLE_BUYER;
-    case SELLER:
-        return role == ROLE_SELLER || role == ROLE_ADMIN;
-    case ADMIN:
-        return role == ROLE_ADMIN;
-    }
-    return false;
+    const struct look *look = arg;
+
+    return sessions_check(ctx, look->caller, look->answer, look->cached, look->demand_factor);
 }
 
 static enum err
@@ -108,18 +128,20 @@ admit(struct exchange *x, enum cache_answer answer, const char *session)
         return OK;
     if (c->kind == CREDENTIAL_NONE)
         return fail(ctx, ERR_UNAUTHORIZED, NULL, "sign in, and send a valid access token");
-    enum err e = OK;
-    if (c->kind == CREDENTIAL_SESSION)
-        e = sessions_check(ctx, c, answer, session, who != IN_PERSON);
-    if (e != OK)
-        return e;
-    if (who == IN_PERSON && c->kind == CREDENTIAL_KEY)
+    if (c->kind == CREDENTIAL_SESSION) {
+        struct look look = {c, answer, session, who != IN_PERSON};
+        enum err e = tx_read(ctx, look_work, &look);
+        if (e != OK)
+            return e;
+    }
+    const struct demand *d = (size_t)who < DEMANDS ? &demands[who] : &demands[WHO_NOBODY];
+    if (d->person && c->kind != CREDENTIAL_SESSION)
         return fail(ctx, ERR_FORBIDDEN, NULL, "an API key cannot do this: sign in");
     if (!c->may_write && x->route->method != GET)
         return fail(ctx, ERR_FORBIDDEN, NULL, "this API key may only read");
-    if (!role_suffices(who, c->role))
+    if (!d->admits[c->role])
         return fail(ctx, ERR_FORBIDDEN, NULL, "this needs the role %s; you act as %s",
-                    who_name(who), role_name(c->role));
+                    d->role != NULL ? d->role : "of nobody", role_name(c->role));
     ctx->actor.account = c->account;
     ctx->actor.session = c->session;
     ctx->actor.key = c->key;
@@ -136,6 +158,7 @@ gate(struct exchange *x)
     enum err e = read_caller(x);
     if (e != OK && x->route->who != ANYONE)
         return e;
+    problems_clear(&ctx->problems); /* of who need not have been asked */
     choose_limit(x, false);
     if (x->caller.kind == CREDENTIAL_SESSION &&
         (x->route->who != ANYONE || x->limit.unless != NULL))

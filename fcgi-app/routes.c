@@ -10,6 +10,7 @@
 #include "shop/accounts/accounts.h"
 #include "shop/accounts/admin.h"
 #include "shop/accounts/factor.h"
+#include "shop/accounts/keys.h"
 #include "shop/accounts/own.h"
 #include "shop/addresses.h"
 #include "shop/cart.h"
@@ -57,6 +58,10 @@ const struct route routes[] = {
     {DELETE, API "/auth/totp",            IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  8 * KIB,  &factor_remove},
     {POST,   API "/auth/totp/confirm",    IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &factor_confirm},
     {POST,   API "/auth/totp/recovery-codes", IN_PERSON, NO_ID,       STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  8 * KIB,  &factor_new_codes},
+
+    {POST,   API "/api-keys",               IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &keys_create},
+    {GET,    API "/api-keys",               IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &keys_list},
+    {DELETE, API "/api-keys/:id",           IN_PERSON, {ID_API_KEY},    STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &keys_revoke},
 
     {POST,   API "/addresses",            SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &addresses_create},
     {GET,    API "/addresses",            SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &addresses_list},
@@ -106,7 +111,7 @@ const struct route routes[] = {
     {GET,    API "/admin/orders",         ADMIN,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &orders_admin_list},
 
     {GET,    API "/admin/users",          ADMIN,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &admin_user_list},
-    {PUT,    API "/admin/users/:id",      ADMIN,     {ID_ACCOUNT},    STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &admin_user_update},
+    {PUT,    API "/admin/users/:id",      ADMIN_IN_PERSON, {ID_ACCOUNT},    STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &admin_user_update},
 
     {POST,   API "/payments/stripe",                 BUYER,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_WIRE, CACHE_NEVER,  8 * KIB,  &payments_stripe},
     {POST,   API "/payments/mpesa",                  BUYER,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_WIRE, CACHE_NEVER,  8 * KIB,  &payments_mpesa},
@@ -141,13 +146,14 @@ static const char *const whos[] = {
     [WHO_NOBODY] = "nobody", [ANYONE] = "anyone", [SIGNED_IN] = "signed_in",
     [IN_PERSON] = "in_person",
     [BUYER] = "buyer",       [SELLER] = "seller", [ADMIN] = "admin",
+    [ADMIN_IN_PERSON] = "admin_in_person",
 };
 static const char *const id_kinds[] = {
     [ID_NONE] = "none",         [ID_PRODUCT] = "product", [ID_STORE] = "store",
     [ID_CATEGORY] = "category", [ID_ORDER] = "order",     [ID_REVIEW] = "review",
     [ID_SESSION] = "session",   [ID_ADDRESS] = "address", [ID_ACCOUNT] = "account",
     [ID_NUMBER] = "number",     [ID_PAYMENT] = "payment", [ID_REFUND] = "refund",
-    [ID_TOKEN] = "token",
+    [ID_TOKEN] = "token",       [ID_API_KEY] = "api_key",
 };
 static const char *const pools[POOL__COUNT] = {
     [POOL_FAST] = "fast",
@@ -265,6 +271,12 @@ const char *
 who_name(enum who w)
 {
     return whos[w];
+}
+
+bool
+who_is_person(enum who w)
+{
+    return w == IN_PERSON || w == ADMIN_IN_PERSON;
 }
 
 const char *

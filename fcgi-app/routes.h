@@ -12,9 +12,16 @@
 enum method { METHOD_OTHER = 0, GET, HEAD, POST, PUT, DELETE, OPTIONS };
 
 /* Who may call (API.md, "Who"). There is no default: a row that forgets the column refuses all.
- * SELLER lets administrators in too, who then name the store; BUYER lets buyers in alone. IN_PERSON
- * is SIGNED_IN with a session: what a person does for himself, and an API key cannot. */
-enum who { WHO_NOBODY = 0, ANYONE, SIGNED_IN, IN_PERSON, BUYER, SELLER, ADMIN };
+ * SELLER lets administrators in too, who then name the store; BUYER lets buyers in alone.
+ *
+ * An API key is let in like a session that acts in the key's role, but with scope read to GET
+ * alone, and never where the row asks for a person (IN_PERSON, ADMIN_IN_PERSON): that is whatever
+ * says who somebody is and what he may do: passwords, second factors, sessions, keys, the profile,
+ * other people's roles. Else a key that leaked could make itself more than it was given, or outlive
+ * its revocation. What a key in the right role may do with scope write is all else, money included:
+ * a store's own software ships and refunds, a back office's settles; the audit log names the key.
+ * POST /stores is BUYER, though it gives the account a role: the key itself stays a buyer's. */
+enum who { WHO_NOBODY = 0, ANYONE, SIGNED_IN, IN_PERSON, BUYER, SELLER, ADMIN, ADMIN_IN_PERSON };
 
 /* What an id in the path is: a UUID, in req.ids; but ID_NUMBER is a count from 1, in req.numbers,
  * and ID_TOKEN a provider's token of hexadecimal digits, in req.words: any other is 404.
@@ -32,7 +39,8 @@ enum id_kind {
     ID_NUMBER,
     ID_PAYMENT,
     ID_REFUND,
-    ID_TOKEN
+    ID_TOKEN,
+    ID_API_KEY
 };
 
 /* How somebody is refused who has the role, but not the thing: 404 where its existence is private,
@@ -72,6 +80,9 @@ extern const size_t routes_count;
 const char *method_name(enum method m);
 enum method method_parse(const char *name);
 const char *who_name(enum who w);
+
+/* Whether it asks for a person: a session, and no API key. */
+bool who_is_person(enum who w);
 const char *id_kind_name(enum id_kind k);
 const char *pool_name(enum pool p);
 
