@@ -6,6 +6,7 @@
 #include "openapi.h"
 #include "base/text.h"
 #include "route_facts.h"
+#include "shop/accounts/keys.h"
 
 #include <string.h>
 
@@ -342,7 +343,11 @@ write_components(struct text *t, const struct route *table, size_t count)
 
     text_key(t, "components");
     text_puts(t, "{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\","
-                 "\"bearerFormat\":\"JWT\"}},\"schemas\":{");
+                 "\"bearerFormat\":\"JWT\",\"description\":\"The access token of a session\"},"
+                 "\"api_key\":{\"type\":\"http\",\"scheme\":\"bearer\","
+                 "\"bearerFormat\":\"" KEY_PREFIX "...\",\"description\":\"A key of POST "
+                 "/api/v1/api-keys, for machines. It acts in its one role; with scope read it may "
+                 "GET alone, and what takes a person refuses it.\"}},\"schemas\":{");
     write_common_schemas(t);
     for (size_t i = 0; i < count; i++) {
         if (table[i].endpoint->in != NULL && table[i].method != GET)
@@ -520,9 +525,12 @@ write_operation(struct text *t, const struct route *r)
     text_putc(t, ']');
     text_member(t, "summary", ep->doc);
     text_key(t, "description");
-    text_printf(t, "\"Who: %s.\"", who_name(r->who));
+    text_printf(t, "\"Who: %s.%s\"", who_name(r->who),
+                who_is_person(r->who) ? " Takes a session; an API key is refused." : "");
     if (r->who != ANYONE)
-        text_member_raw(t, "security", "[{\"bearer\":[]}]");
+        text_member_raw(t, "security",
+                        who_is_person(r->who) ? "[{\"bearer\":[]}]"
+                                              : "[{\"bearer\":[]},{\"api_key\":[]}]");
     write_parameters(t, r);
     if (r->method != GET && ep->in != NULL) {
         text_key(t, "requestBody");

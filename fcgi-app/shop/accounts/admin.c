@@ -1,12 +1,14 @@
 /*
  * Deactivating an account ends its sessions, and so does taking a role away: an access token must
- * not outlive what it was issued for. Nobody takes the administrator's role from himself, so that a
- * shop cannot lose its last one by a slip. The account is locked first, as a sign-in locks it: else
- * a session that is being opened would be seen by neither, and outlive what was taken.
+ * not outlive what it was issued for. Its API keys are looked at anew. Nobody takes the
+ * administrator's role from himself, so that a shop cannot lose its last one by a slip. The account
+ * is locked first, as a sign-in locks it: else a session that is being opened would be seen by
+ * neither, and outlive what was taken.
  */
 #include "shop/accounts/admin.h"
 #include "io/pg.h"
 #include "shop/accounts/accounts.h"
+#include "shop/accounts/keys.h"
 #include "shop/accounts/sessions.h"
 #include "shop/audit.h"
 #include "shop/req.h"
@@ -134,6 +136,8 @@ update(struct req *rq)
     }
     if (e == OK && lost)
         e = sessions_end_others(ctx, user.id, (struct uuid){{0}}, "by_administrator");
+    if (e == OK && lost)
+        e = keys_recheck(ctx, user.id);
     return e != OK ? e : reply_rows(rq, ACCOUNTS_ADMIN_SHOW, ARG_ID(user.id));
 }
 
