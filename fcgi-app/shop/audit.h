@@ -25,7 +25,7 @@ enum audit {
     AUDIT_TOTP_DISABLED,
     AUDIT_RECOVERY_CODE_USED,
     AUDIT_RECOVERY_CODES_RENEWED,
-    AUDIT_PROOF_FAILED,      /* by who is signed in; what: password or totp_code */
+    AUDIT_PROOF_FAILED,      /* what: password, totp_code, used_code */
     AUDIT_KEY_CREATED,       /* subject: the API key; role, scope */
     AUDIT_KEY_REVOKED,       /* subject: the API key */
     AUDIT_ACCOUNT_CREATED,   /* by the sysadmin: subject: the account; role */

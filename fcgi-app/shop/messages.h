@@ -51,6 +51,7 @@ enum notice {
     NOTICE_SECOND_FACTOR_ON,
     NOTICE_SECOND_FACTOR_OFF,
     NOTICE_RECOVERY_CODE_USED,
+    NOTICE_CODE_USED_AGAIN,
     NOTICE_NEW_ADDRESS, /* a sign-in from one that was not known */
     NOTICE_KEY_CREATED, /* an API key */
     NOTICE__COUNT

@@ -69,6 +69,7 @@ static const char *const notices[NOTICE__COUNT] = {
     [NOTICE_SECOND_FACTOR_ON]   = "A second factor was switched on.",
     [NOTICE_SECOND_FACTOR_OFF]  = "Your second factor was switched off.",
     [NOTICE_RECOVERY_CODE_USED] = "A recovery code was used to sign in.",
+    [NOTICE_CODE_USED_AGAIN]    = "A code of your second factor was tried a second time.",
     [NOTICE_NEW_ADDRESS]        = "Somebody signed in from a new address.",
     [NOTICE_KEY_CREATED]        = "An API key was created.",
 };

@@ -66,6 +66,30 @@ START_TEST(hmac_known_answers)
 }
 END_TEST
 
+/* RFC 2202, cases 1, 2 and 6 of HMAC-SHA-1. */
+static const struct {
+    size_t key_len;
+    const char *key, *data, *mac;
+} sha1_macs[] = {
+    {20, "\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b",
+     "Hi There", "b617318655057264e28bc0b6fb378c8ef146be00"},
+    {4, "Jefe", "what do ya want for nothing?", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
+    {80, NULL, "Test Using Larger Than Block-Size Key - Hash Key First",
+     "aa4ae5e15272d00e95705637ce8a3b55ed402112"},
+};
+
+START_TEST(hmac_sha1_known_answers)
+{
+    char long_key[80];
+    uint8_t out[SHA1_SIZE];
+
+    memset(long_key, 0xaa, sizeof long_key);
+    secret_hmac_sha1(sha1_macs[_i].key == NULL ? long_key : sha1_macs[_i].key,
+                     sha1_macs[_i].key_len, sha1_macs[_i].data, strlen(sha1_macs[_i].data), out);
+    ck_assert_str_eq(secret_hex(a, out, sizeof out), sha1_macs[_i].mac);
+}
+END_TEST
+
 START_TEST(hex_of_nothing_is_empty)
 {
     ck_assert_str_eq(secret_hex(a, "", 0), "");
@@ -396,6 +420,8 @@ main(void)
     tcase_set_timeout(t, 30);
     tcase_add_loop_test(t, sha256_known_answers, 0, 3);
     tcase_add_loop_test(t, hmac_known_answers, 0, (int)(sizeof macs / sizeof macs[0]));
+    tcase_add_loop_test(t, hmac_sha1_known_answers, 0,
+                        (int)(sizeof sha1_macs / sizeof sha1_macs[0]));
     tcase_add_test(t, hex_of_nothing_is_empty);
     tcase_add_loop_test(t, digits_of_hex_are_bytes, 0, 9);
     tcase_add_test(t, digits_are_as_likely_as_each_other);

@@ -101,11 +101,11 @@ start(struct req *rq)
 
     *p = (struct proving){0};
     rq->step = p;
-    enum err e = throttle_take(ctx, "password", uuid_text(ctx->actor.account, id), NULL,
-                               conf->limit_login_account, &p->try);
+    enum err e = pg_one(ctx, TOTP_PASSWORD, &hash_row, &p->known, ARG_ID(ctx->actor.account));
     if (e != OK)
         return e;
-    return pg_one(ctx, TOTP_PASSWORD, &hash_row, &p->known, ARG_ID(ctx->actor.account));
+    return throttle_take(ctx, "password", uuid_text(ctx->actor.account, id), NULL,
+                         conf->limit_login_account, &p->try);
 }
 
 static enum err

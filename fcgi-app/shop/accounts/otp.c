@@ -51,7 +51,7 @@ otp_match(const uint8_t *secret, size_t len, int64_t now_ms, int64_t last_step,
         char good[OTP_DIGITS + 1];
 
         otp_code(secret, len, step, good);
-        if (secret_equal(good, code, OTP_DIGITS) && step > last_step)
+        if (secret_equal(good, code, OTP_DIGITS) && found <= last_step)
             found = step;
     }
     return found;

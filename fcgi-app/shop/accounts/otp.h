@@ -21,8 +21,9 @@ void otp_code(const uint8_t *secret, size_t len, int64_t step, char out[OTP_DIGI
 /* The time step of an instant. */
 int64_t otp_step(int64_t now_ms);
 
-/* The step whose code this is: that of now, of before or of after, and later than `last_step`; -1
- * if there is none. Takes the same time whichever it is. */
+/* The step whose code this is: that of now, of before or of after, and rather one later than
+ * `last_step`, which are those that were not taken yet; -1 if there is none. Takes the same time
+ * whichever it is. */
 int64_t otp_match(const uint8_t *secret, size_t len, int64_t now_ms, int64_t last_step,
                   const char code[OTP_DIGITS]);
 

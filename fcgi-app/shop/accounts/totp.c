@@ -3,6 +3,9 @@
  * account (io/box). Recovery codes are only compared, so their MAC is kept, by a key of their own
  * that the database does not hold; the account's id is the salt.
  *
+ * A code that comes again was read over a shoulder, or phished: its owner is told (ASVS 4.0.3,
+ * V2.8.5). Apps that send one twice by mistake cost him a message, and teach their makers.
+ *
  * That a code is taken once rests on last_step, which only moves forward: of two sign-ins with one
  * code, the second finds the step taken (RFC 6238, section 5.2). Codes of one account are tried
  * under its lock, one after another, and so are tries counted (throttle.h): by account, since who
@@ -109,6 +112,11 @@ try_timed(struct ctx *ctx, struct uuid account, const struct factor_row *row, co
     int64_t step = otp_match(secret.data, secret.len, ctx->now_ms, row->last_step, code);
     if (step < 0)
         return OK;
+    if (step <= row->last_step && row->is_confirmed) {
+        audit_note(ctx, AUDIT_PROOF_FAILED, account, "what", "used_code");
+        messages_notice(ctx, account, NOTICE_CODE_USED_AGAIN);
+        return OK;
+    }
     enum err e = pg_touch(ctx, TOTP_TAKE_STEP, &taken, ARG_ID(account), ARG_INT(step));
     *is_right = e == OK && taken > 0;
     return e;
