@@ -14,6 +14,8 @@
 #include "io/http_out.h"
 #include "io/pg.h"
 #include "io/tx.h"
+#include "shop/accounts/codes.h"
+#include "shop/accounts/reset.h"
 #include "shop/accounts/sessions.h"
 #include "shop/accounts/throttle.h"
 #include "shop/catalog/products.h"
@@ -55,6 +57,7 @@ static const struct consumer {
      .call = messages_call,
      .finish = messages_finish},
     {.name = "sessions_bury", .run = sessions_bury},
+    {.name = "reset_send", .run = reset_send},
     {.name = "products_reindex", .run = products_reindex},
 };
 #define CONSUMERS (sizeof(consumers) / sizeof(consumers[0]))
@@ -227,6 +230,8 @@ sweep_work(struct ctx *ctx, void *arg)
         e = sessions_sweep(ctx);
     if (e == OK)
         e = messages_sweep(ctx);
+    if (e == OK)
+        e = codes_sweep(ctx);
     return e != OK ? e : throttle_sweep(ctx);
 }
 

@@ -12,6 +12,8 @@
 #include "shop/accounts/factor.h"
 #include "shop/accounts/keys.h"
 #include "shop/accounts/own.h"
+#include "shop/accounts/reset.h"
+#include "shop/accounts/verify.h"
 #include "shop/addresses.h"
 #include "shop/cart.h"
 #include "shop/catalog/categories.h"
@@ -58,6 +60,10 @@ const struct route routes[] = {
     {DELETE, API "/auth/totp",            IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  8 * KIB,  &factor_remove},
     {POST,   API "/auth/totp/confirm",    IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &factor_confirm},
     {POST,   API "/auth/totp/recovery-codes", IN_PERSON, NO_ID,       STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  8 * KIB,  &factor_new_codes},
+    {POST,   API "/auth/verify-phone",    IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &verify_phone},
+    {POST,   API "/auth/verify-email",    IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &verify_email},
+    {POST,   API "/auth/forgot-password", ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_SIGN_IN,   POOL_FAST, CACHE_NEVER,  8 * KIB,  &reset_forgot},
+    {POST,   API "/auth/reset-password",  ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_SIGN_IN,   POOL_HASH, CACHE_NEVER,  8 * KIB,  &reset_password},
 
     {POST,   API "/api-keys",               IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &keys_create},
     {GET,    API "/api-keys",               IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &keys_list},

@@ -15,6 +15,7 @@
 #include "providers/outside.h"
 #include "providers/settings.h"
 #include "routes.h"
+#include "shop/accounts/passwords.h"
 
 #include <getopt.h>
 #include <sched.h>
@@ -161,6 +162,7 @@ main(int argc, char **argv)
 
     config_check_by("DATABASE_URL", pg_url_fault);
     config_check_by("REDIS_ADDRESS", cache_address_fault);
+    config_check_by("PASSWORD_DENY_LIST", passwords_list_fault);
     config_check_all_by(settings_check);
     if (!config_load(o.config, stderr))
         return EX_CONFIG;

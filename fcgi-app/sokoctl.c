@@ -12,6 +12,7 @@
 #include "nginx.h"
 #include "openapi.h"
 #include "route_facts.h"
+#include "shop/accounts/passwords.h"
 #include "shop/constraints.h"
 #include "shop/stmt.h"
 
@@ -382,6 +383,7 @@ main(int argc, char **argv)
     }
     config_check_by("DATABASE_URL", pg_url_fault);
     config_check_by("REDIS_ADDRESS", cache_address_fault);
+    config_check_by("PASSWORD_DENY_LIST", passwords_list_fault);
     if ((command->needs_config || config != NULL) && !config_load(config, stderr))
         return EX_CONFIG;
     int status = command->run(&o);

@@ -11,11 +11,17 @@
 #include "shop/stmt.h"
 
 static const char *const event_names[EVENT__COUNT] = {
-    [EVENT_ORDER_CREATED] = "order.created",       [EVENT_ORDER_CANCELLED] = "order.cancelled",
-    [EVENT_PART_CANCELLED] = "part.cancelled",     [EVENT_PAYMENT_INITIATED] = "payment.initiated",
-    [EVENT_REFUND_REQUESTED] = "refund.requested", [EVENT_SESSION_ENDED] = "session.ended",
-    [EVENT_NAMES_CHANGED] = "names.changed",       [EVENT_MESSAGE_QUEUED] = "message.queued",
-    [EVENT_PROVIDER_SPOKE] = "provider.spoke",     [EVENT_C2B_HEARD] = "c2b.heard",
+    [EVENT_ORDER_CREATED] = "order.created",
+    [EVENT_ORDER_CANCELLED] = "order.cancelled",
+    [EVENT_PART_CANCELLED] = "part.cancelled",
+    [EVENT_PAYMENT_INITIATED] = "payment.initiated",
+    [EVENT_REFUND_REQUESTED] = "refund.requested",
+    [EVENT_SESSION_ENDED] = "session.ended",
+    [EVENT_NAMES_CHANGED] = "names.changed",
+    [EVENT_MESSAGE_QUEUED] = "message.queued",
+    [EVENT_PROVIDER_SPOKE] = "provider.spoke",
+    [EVENT_C2B_HEARD] = "c2b.heard",
+    [EVENT_PASSWORD_FORGOTTEN] = "password.forgotten",
 };
 
 static const char *const lane_names[LANE__COUNT] = {
@@ -41,6 +47,7 @@ static const struct {
     {EVENT_C2B_HEARD, "payments_c2b", LANE_PAYMENTS},
     {EVENT_MESSAGE_QUEUED, "messages_send", LANE_MESSAGES},
     {EVENT_SESSION_ENDED, "sessions_bury", LANE_CLOCK},
+    {EVENT_PASSWORD_FORGOTTEN, "reset_send", LANE_CLOCK},
     {EVENT_NAMES_CHANGED, "products_reindex", LANE_CLOCK},
 };
 #define LISTENERS (sizeof(listeners) / sizeof(listeners[0]))

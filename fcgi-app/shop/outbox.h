@@ -12,16 +12,17 @@
 #include "io/ctx.h"
 
 enum event {
-    EVENT_ORDER_CREATED,     /* subject: the order */
-    EVENT_ORDER_CANCELLED,   /* subject: the order */
-    EVENT_PART_CANCELLED,    /* subject: the order; detail: the store */
-    EVENT_PAYMENT_INITIATED, /* subject: the payment */
-    EVENT_REFUND_REQUESTED,  /* subject: the refund */
-    EVENT_SESSION_ENDED,     /* subject: the session */
-    EVENT_NAMES_CHANGED,     /* subject: the store or category that has a new name */
-    EVENT_MESSAGE_QUEUED,    /* subject: the message */
-    EVENT_PROVIDER_SPOKE,    /* subject: a row of provider_events that waits */
-    EVENT_C2B_HEARD,         /* subject: the same, of money that somebody says was sent by hand */
+    EVENT_ORDER_CREATED,      /* subject: the order */
+    EVENT_ORDER_CANCELLED,    /* subject: the order */
+    EVENT_PART_CANCELLED,     /* subject: the order; detail: the store */
+    EVENT_PAYMENT_INITIATED,  /* subject: the payment */
+    EVENT_REFUND_REQUESTED,   /* subject: the refund */
+    EVENT_SESSION_ENDED,      /* subject: the session */
+    EVENT_NAMES_CHANGED,      /* subject: the store or category that has a new name */
+    EVENT_MESSAGE_QUEUED,     /* subject: the message */
+    EVENT_PROVIDER_SPOKE,     /* subject: a row of provider_events that waits */
+    EVENT_C2B_HEARD,          /* subject: the same, of money that somebody says was sent by hand */
+    EVENT_PASSWORD_FORGOTTEN, /* subject: a row of forgotten_passwords */
     EVENT__COUNT
 };
 

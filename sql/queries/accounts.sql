@@ -5,7 +5,8 @@ INSERT INTO accounts (id, name, email, phone, username, password_hash) VALUES ($
 INSERT INTO account_roles (account_id, role) VALUES ($1, $2) ON CONFLICT DO NOTHING
 
 -- name: ACCOUNTS_SHOW
-SELECT a.id, a.name, a.email, a.phone, a.username,
+SELECT a.id, a.name, a.email, a.email_verified_at IS NOT NULL AS email_verified,
+       a.phone, a.phone_verified_at IS NOT NULL AS phone_verified, a.username,
        (SELECT json_agg(r.role ORDER BY array_position('{buyer,seller,admin}', r.role))
         FROM account_roles r WHERE r.account_id = a.id) AS roles,
        a.created_at, a.updated_at
@@ -37,6 +38,10 @@ SELECT id, password_hash FROM accounts WHERE id = $1 FOR NO KEY UPDATE
 -- name: ACCOUNTS_KNOW_ADDRESS
 INSERT INTO known_addresses (account_id, network) VALUES ($1, $2)
 ON CONFLICT (account_id, network) DO UPDATE SET last_used_at = now()
+
+-- Whether it was signed in to before. $2 the entry that says so; addresses do not: they are forgotten.
+-- name: ACCOUNTS_WAS_SIGNED_IN
+SELECT EXISTS (SELECT FROM audit_log l WHERE l.subject = $1 AND l.event = $2) AS was_signed_in
 
 -- name: ACCOUNTS_SWEEP_ADDRESSES
 DELETE FROM known_addresses WHERE (account_id, network) IN
@@ -84,12 +89,14 @@ FROM accounts a WHERE a.id = $1
 -- name: ACCOUNTS_REHASH
 UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2
 
--- Each value goes with a flag that says whether it was sent.
+-- Each value goes with a flag that says whether it was sent. What is new is not verified.
 -- name: ACCOUNTS_UPDATE
 UPDATE accounts SET
     name = CASE WHEN $2 THEN $3 ELSE name END,
     email = CASE WHEN $4 THEN $5 ELSE email END,
+    email_verified_at = CASE WHEN $4 AND email IS DISTINCT FROM $5 THEN NULL ELSE email_verified_at END,
     phone = CASE WHEN $6 THEN $7 ELSE phone END,
+    phone_verified_at = CASE WHEN $6 AND phone IS DISTINCT FROM $7 THEN NULL ELSE phone_verified_at END,
     username = CASE WHEN $8 THEN $9 ELSE username END,
     updated_at = now()
 WHERE id = $1
@@ -162,7 +169,8 @@ SELECT count(*) FROM (SELECT FROM accounts a
       AND ($3::boolean IS NULL OR a.is_active = $3) LIMIT 10001) AS capped
 
 -- name: ACCOUNTS_ADMIN_LIST custom
-SELECT a.id, a.name, a.email, a.phone, a.username, a.is_active,
+SELECT a.id, a.name, a.email, a.email_verified_at IS NOT NULL AS email_verified,
+       a.phone, a.phone_verified_at IS NOT NULL AS phone_verified, a.username, a.is_active,
        (SELECT json_agg(r.role ORDER BY array_position('{buyer,seller,admin}', r.role))
         FROM account_roles r WHERE r.account_id = a.id) AS roles,
        a.created_at, a.updated_at
@@ -173,7 +181,8 @@ WHERE ($1::text IS NULL OR a.email = lower($1) OR a.phone = $1 OR a.username = l
 ORDER BY a.created_at DESC, a.id DESC LIMIT $4 OFFSET $5
 
 -- name: ACCOUNTS_ADMIN_SHOW
-SELECT a.id, a.name, a.email, a.phone, a.username, a.is_active,
+SELECT a.id, a.name, a.email, a.email_verified_at IS NOT NULL AS email_verified,
+       a.phone, a.phone_verified_at IS NOT NULL AS phone_verified, a.username, a.is_active,
        (SELECT json_agg(r.role ORDER BY array_position('{buyer,seller,admin}', r.role))
         FROM account_roles r WHERE r.account_id = a.id) AS roles,
        a.created_at, a.updated_at

@@ -7,6 +7,8 @@
 #include "base/json.h"
 #include "io/pg.h"
 #include "io/secret.h"
+#include "shop/accounts/contacts.h"
+#include "shop/accounts/passwords.h"
 #include "shop/audit.h"
 #include "shop/messages.h"
 #include "shop/req.h"
@@ -30,13 +32,12 @@ static void
 check_register(struct input_errors *errors, const void *body)
 {
     const struct register_in *in = body;
+    const struct password_owner owner = {in->name, in->email, in->phone, in->username};
 
     if (in->email == NULL && in->phone == NULL && in->username == NULL &&
         !input_refused(errors, "phone") && !input_refused(errors, "username"))
         input_reject(errors, "email", "is required");
-    if (in->password != NULL && (int64_t)utf8_length(in->password) < conf->password_min_length)
-        input_reject(errors, "password", "must have at least %d characters",
-                     (int)conf->password_min_length);
+    passwords_check(errors, "password", in->password, &owner);
 }
 static const struct input register_in = INPUT(register_in, "RegisterInput", check_register);
 
@@ -59,7 +60,9 @@ static const struct out_field account_fields[] = {
     {"id", OUT_ID, .eg = "01920000-0000-7000-8000-000000000001", .doc = "The account"},
     {"name", OUT_TEXT, .eg = "Ann Wanjiru", .doc = "Its name"},
     {"email", OUT_TEXT, .nullable = true, .eg = "ann@example.com", .doc = "In lower case"},
+    {"email_verified", OUT_BOOL, .eg = "true", .doc = "Whether a code that went there came back"},
     {"phone", OUT_TEXT, .nullable = true, .eg = "+254712345678", .doc = "In E.164"},
+    {"phone_verified", OUT_BOOL, .eg = "false", .doc = "Whether a code that went there came back"},
     {"username", OUT_TEXT, .nullable = true, .eg = "ann", .doc = "In lower case"},
     {"roles", OUT_LIST, .one_of = "buyer|seller|admin", .eg = "buyer", .doc = "What it may act as"},
     {"created_at", OUT_TIME, .eg = "2026-02-20T10:00:00Z", .doc = "When it was made"},
@@ -89,13 +92,27 @@ static enum err
 update_profile(struct req *rq)
 {
     const struct profile_in *in = rq->in;
+    struct contacts before = {0};
 
-    enum err e = pg_run(&rq->ctx, ACCOUNTS_UPDATE, ARG_ID(rq->ctx.actor.account),
-                        ARG_BOOL(input_sent(&profile_in, in, "name")), ARG_TEXT(in->name),
-                        ARG_BOOL(input_sent(&profile_in, in, "email")), ARG_TEXT(in->email),
-                        ARG_BOOL(input_sent(&profile_in, in, "phone")), ARG_TEXT(in->phone),
-                        ARG_BOOL(input_sent(&profile_in, in, "username")), ARG_TEXT(in->username));
-    return e != OK ? e : reply_rows(rq, ACCOUNTS_SHOW, ARG_ID(rq->ctx.actor.account));
+    enum err e = contacts_lock(&rq->ctx, rq->ctx.actor.account, &before);
+    if (e != OK)
+        return e;
+    struct contacts after = before;
+    if (input_sent(&profile_in, in, "email"))
+        after.email = in->email;
+    if (input_sent(&profile_in, in, "phone"))
+        after.phone = in->phone;
+    if (input_sent(&profile_in, in, "username"))
+        after.username = in->username;
+    e = pg_run(&rq->ctx, ACCOUNTS_UPDATE, ARG_ID(rq->ctx.actor.account),
+               ARG_BOOL(input_sent(&profile_in, in, "name")), ARG_TEXT(in->name),
+               ARG_BOOL(input_sent(&profile_in, in, "email")), ARG_TEXT(in->email),
+               ARG_BOOL(input_sent(&profile_in, in, "phone")), ARG_TEXT(in->phone),
+               ARG_BOOL(input_sent(&profile_in, in, "username")), ARG_TEXT(in->username));
+    if (e != OK)
+        return e;
+    contacts_changed(&rq->ctx, rq->ctx.actor.account, &before, &after);
+    return reply_rows(rq, ACCOUNTS_SHOW, ARG_ID(rq->ctx.actor.account));
 }
 
 const struct endpoint accounts_register = {

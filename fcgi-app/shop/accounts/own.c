@@ -4,11 +4,14 @@
  */
 #include "shop/accounts/own.h"
 #include "base/config.h"
-#include "base/json.h"
 #include "io/pg.h"
 #include "io/secret.h"
+#include "shop/accounts/codes.h"
+#include "shop/accounts/contacts.h"
+#include "shop/accounts/passwords.h"
 #include "shop/accounts/sessions.h"
 #include "shop/audit.h"
+#include "shop/messages.h"
 #include "shop/req.h"
 
 struct password_in {
@@ -27,10 +30,7 @@ check_password(struct input_errors *errors, const void *body)
 {
     const struct password_in *in = body;
 
-    if (in->new_password != NULL &&
-        (int64_t)utf8_length(in->new_password) < conf->password_min_length)
-        input_reject(errors, "new_password", "must have at least %d characters",
-                     (int)conf->password_min_length);
+    passwords_check(errors, "new_password", in->new_password, &(struct password_owner){0});
 }
 static const struct input password_in = INPUT(password_in, "PasswordInput", check_password);
 
@@ -83,18 +83,28 @@ change_password(struct req *rq)
     const struct password_in *in = rq->in;
     struct ctx *ctx = &rq->ctx;
     struct hash_row row = {0};
+    struct contacts called = {0};
 
     enum err e = pg_one(ctx, ACCOUNTS_PASSWORD, &hash_row, &row, ARG_ID(ctx->actor.account));
     if (e != OK)
         return e;
     if (!password_check(in->old_password, row.password_hash))
         return fail(ctx, ERR_VALIDATION, "old_password", "is not your password");
+    e = contacts_lock(ctx, ctx->actor.account, &called);
+    if (e != OK)
+        return e;
+    const struct password_owner owner = contacts_owner(&called);
+    if (passwords_is_own(in->new_password, &owner))
+        return fail(ctx, ERR_VALIDATION, "new_password", PASSWORD_IS_OWN);
     e = pg_run(ctx, ACCOUNTS_SET_PASSWORD, ARG_ID(ctx->actor.account),
                ARG_TEXT(password_hash(ctx->arena, in->new_password, conf->password_cost)));
     if (e != OK)
         return e;
     audit_note(ctx, AUDIT_PASSWORD_CHANGED, ctx->actor.account, NULL, NULL);
-    e = sessions_end_others(ctx, ctx->actor.account, ctx->actor.session, "password_changed");
+    messages_notice(ctx, ctx->actor.account, NOTICE_PASSWORD_CHANGED);
+    e = codes_end(ctx, ctx->actor.account, CODE_RESET_PASSWORD);
+    if (e == OK)
+        e = sessions_end_others(ctx, ctx->actor.account, ctx->actor.session, "password_changed");
     return e != OK ? e : reply_message(rq, "password changed; other sessions have ended");
 }
 

@@ -33,6 +33,7 @@
 #include "shop/accounts/throttle.h"
 #include "shop/accounts/totp.h"
 #include "shop/audit.h"
+#include "shop/messages.h"
 #include "shop/req.h"
 
 #include <string.h>
@@ -110,6 +111,12 @@ static const struct field holder_fields[] = {
     FIELD(struct holder, is_admin),
 };
 static const struct input holder = INPUT(holder, "Holder", NULL);
+
+struct before {
+    bool was_signed_in;
+};
+static const struct field before_fields[] = {FIELD(struct before, was_signed_in)};
+static const struct input before_table = INPUT(before, "SignedInBefore", NULL);
 
 struct scheme {
     const char *scheme;
@@ -307,6 +314,21 @@ settle_try(struct ctx *ctx, const struct signing_in *s, enum err e)
         tx_keep(ctx);
 }
 
+/* Who signs in from a new address is told of it, but for the first time that anybody does. */
+static enum err
+note_address(struct ctx *ctx, const struct signing_in *s)
+{
+    struct before before = {0};
+
+    if (s->known.is_known)
+        return OK;
+    enum err e = pg_one(ctx, ACCOUNTS_WAS_SIGNED_IN, &before_table, &before, ARG_ID(s->known.id),
+                        ARG_TEXT(audit_name(AUDIT_SIGNED_IN)));
+    if (e == OK && before.was_signed_in)
+        messages_notice(ctx, s->known.id, NOTICE_NEW_ADDRESS);
+    return e;
+}
+
 static enum err
 login_finish(struct req *rq)
 {
@@ -331,6 +353,9 @@ login_finish(struct req *rq)
     if (s->fresh_hash != NULL)
         pg_queue(ctx, ACCOUNTS_REHASH, ARG_ID(s->known.id), ARG_TEXT(s->known.password_hash),
                  ARG_TEXT(s->fresh_hash));
+    e = note_address(ctx, s);
+    if (e != OK)
+        return e;
     pg_queue(ctx, ACCOUNTS_KNOW_ADDRESS, ARG_ID(s->known.id), ARG_TEXT(rq->network));
     audit_note(ctx, AUDIT_SIGNED_IN, s->known.id, "role", role_name(start.role));
     e = sessions_start(ctx, &start, &tokens);
