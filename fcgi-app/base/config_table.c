@@ -57,7 +57,7 @@ const struct setting settings[] = {
     ROW(password_cost, "5", 1, 11,
         .doc = "cost of yescrypt; each step doubles memory and time of a sign-in"),
     ROW(password_deny_list, "/usr/share/john/password.lst", 0, 4096,
-        .doc = "file of passwords that are too common to be taken, one a line (Debian: john-data); empty: none is"),
+        .doc = "file of passwords too common to be taken, one a line (of john-data); empty: none"),
     ROW(totp_required, "none", 0, 16, .one_of = "none|admin",
         .doc = "who must have a second factor to act in that role"),
     ROW(totp_issuer, "Soko", 1, 64,
