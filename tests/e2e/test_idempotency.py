@@ -147,6 +147,17 @@ def with_address():
         lambda: len(demand(shop.call('GET', '/addresses', token=who['access_token']), 200).data))
 
 
+SEND_A_CODE = {}  # an empty body
+
+
+def with_verification(what):
+    who = shop.sign_up()
+    demand(shop.call('PUT', '/auth/profile', {'phone': f'+2547{secrets.randbelow(10 ** 8):08}'},
+                     who['access_token']), 200)
+    return who, f'/auth/verify-{what}', SEND_A_CODE, lambda: int(sql_one(
+        "SELECT sum(sent) FROM one_time_codes WHERE account_id = :'id'", id=who['user']['id']))
+
+
 def with_image():
     product = stall.product()
     return stall.seller, f'/products/{product}/image', ('image', png()), lambda: int(sql_one(
@@ -250,6 +261,8 @@ CASES = {
     'totp_begin': with_factor,
     'totp_confirm': with_proof,
     'totp_recovery_codes': with_recovery_codes,
+    'verify_phone': lambda: with_verification('phone'),
+    'verify_email': lambda: with_verification('email'),
     'product_image_add': with_image,
     'store_set_logo': with_logo,
     'payment_stripe': with_card,
@@ -304,6 +317,8 @@ def another(body):
     """A body like it that means something else."""
     if isinstance(body, tuple):
         return body[0], png()
+    if body is SEND_A_CODE:
+        return {'code': '123456'}
     other = dict(body)
     if 'name' in body:
         other['name'] += ' too'
