@@ -14,7 +14,7 @@ LOOKS = {
     'a bearer token': r'(?i)\bbearer +[\w.~+/-]{8,}',
     'a JWT': r'\beyJ[\w-]{8,}\.[\w-]{8,}',
     'a webhook secret': r'\bwhsec_\w{8,}',
-    'an API key': r'\b(?:sk|rk)_(?:test|live)_\w{8,}|\batsk_\w{8,}',
+    'an API key': r'\b(?:sk|rk)_(?:test|live|soko)_[\w-]{8,}|\batsk_\w{8,}',
     'a client_secret': r'\b(?:pi|seti|cs)_\w+_secret_\w{4,}',
     'a CheckoutRequestID': r'\bws_CO_\d{8,}',
     'a full phone number': r'(?<![\w.-])\+?254[17]\d{8}(?![\w-])|%2B254[17]\d{8}',
@@ -30,7 +30,7 @@ SAMPLES = {
     'a bearer token': ('authorization: Bearer abcdefgh.ijk', 'the bearer of bad news'),
     'a JWT': ('token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.x', 'eyJhbGciOiJIUzI1NiJ9'),
     'a webhook secret': ('key=whsec_0123456789', 'whsec_'),
-    'an API key': ('"sk_test_4eC39HqLyjW"', 'sk_test_'),
+    'an API key': ('"sk_soko_4eC3-HqLyjW"', 'sk_soko_...'),
     'a client_secret': ('pi_1_secret_abcd', 'payments_client_secret_key'),
     'a CheckoutRequestID': ('ws_CO_1007202409152617172396192', 'ws_CO_'),
     'a full phone number': ('to +254712345678.', '254712***678 0192547123456789 a254712345678'),
@@ -46,7 +46,7 @@ ALL = re.compile('|'.join(f'(?:{look.removeprefix("(?i)")})' for look in LOOKS.v
 
 # Members of bodies, ours and theirs, whose values are secret or somebody's.
 SECRET = {'password', 'old_password', 'new_password', 'current_password', 'access_token',
-          'refresh_token', 'client_secret', 'email', 'phone', 'pin', 'secret', 'otpauth_url',
+          'refresh_token', 'client_secret', 'key', 'email', 'phone', 'pin', 'secret', 'otpauth_url',
           'recovery_codes', 'totp_code'}
 LEAST = 10  # shorter ones would be found everywhere
 

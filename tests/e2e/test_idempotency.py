@@ -147,6 +147,12 @@ def with_address():
         lambda: len(demand(shop.call('GET', '/addresses', token=who['access_token']), 200).data))
 
 
+def with_api_key():
+    who, name = shop.sign_up(), 'Key ' + new_key()
+    return who, '/api-keys', {'name': name, 'role': 'buyer', 'scope': 'read'}, lambda: int(sql_one(
+        "SELECT count(*) FROM api_keys WHERE name = :'name'", name=name))
+
+
 SEND_A_CODE = {}  # an empty body
 
 
@@ -261,6 +267,7 @@ CASES = {
     'totp_begin': with_factor,
     'totp_confirm': with_proof,
     'totp_recovery_codes': with_recovery_codes,
+    'api_key_create': with_api_key,
     'verify_phone': lambda: with_verification('phone'),
     'verify_email': lambda: with_verification('email'),
     'product_image_add': with_image,
@@ -271,7 +278,8 @@ CASES = {
     'admin_payment_resolve': with_resolution,
     'admin_refund_retry': with_retry,
 }
-SECRET = {'payment_stripe', 'totp_begin', 'totp_confirm', 'totp_recovery_codes'}  # the answer is not kept: a replay is 409
+# The answer is not kept: a replay is 409.
+SECRET = {'payment_stripe', 'totp_begin', 'totp_confirm', 'totp_recovery_codes', 'api_key_create'}
 
 
 @suite.test

@@ -2,8 +2,10 @@
 
 The rows come from `sokoctl routes --json`, the bodies from the examples of the OpenAPI document, so
 a new route is tested before its author thinks of it. A new kind of id needs a thing here; without
-one its rows fail.
+one its rows fail. Each row is asked by sessions and by API keys.
 """
+import secrets
+
 from orders_common import UNKNOWN, Buyer, move_all, shop
 from owner import ctl_json, sql
 from pictures import png
@@ -22,11 +24,18 @@ strange_buyer = shop.sign_in(stranger['email'], stranger['password'], 'buyer')
 
 # The roles that a row lets in, and a session of each.
 ROLES = {'anyone': {'buyer', 'seller', 'admin'}, 'signed_in': {'buyer', 'seller', 'admin'},
-         'in_person': {'buyer', 'seller', 'admin'},
-         'buyer': {'buyer'}, 'seller': {'seller', 'admin'}, 'admin': {'admin'}}
+         'in_person': {'buyer', 'seller', 'admin'}, 'buyer': {'buyer'},
+         'seller': {'seller', 'admin'}, 'admin': {'admin'}, 'admin_in_person': {'admin'}}
+PERSON = {'in_person', 'admin_in_person'}  # rows that refuse every API key
 SESSIONS = {'buyer': buyer.me, 'seller': seller, 'admin': admin}
 STRANGERS = {'buyer': strange_buyer, 'seller': stranger, 'signed_in': strange_buyer,
              'in_person': strange_buyer}
+
+
+# The same again for machines: a key that may write, of each role, and of each stranger.
+KEYS = {role: shop.new_key(who)['key'] for role, who in SESSIONS.items()}
+STRANGE_KEYS = {who: shop.new_key(s)['key'] for who, s in STRANGERS.items() if who not in PERSON}
+own_key = shop.new_key(buyer.me, scope='read')
 
 category = shop.new_category(admin)
 product = shop.new_product(seller, category['id'], stock=1000)
@@ -60,7 +69,8 @@ buyer.fill((product, 1))
 THINGS = {'product': product['id'], 'store': seller['store_id'], 'category': category['id'],
           'order': order['id'], 'review': review['id'], 'address': address['id'],
           'session': session['id'], 'account': account['id'], 'number': '1',
-          'payment': payment['id'], 'refund': refund, 'token': '0' * 64}
+          'payment': payment['id'], 'refund': refund, 'token': '0' * 64,
+          'api_key': own_key['id']}
 
 # What the required members alone do not say.
 BODIES = {'POST /api/v1/orders/:id/refunds': {'amount': '1'}}
@@ -156,7 +166,8 @@ def test_with_a_bad_token():
     head, claims, signature = good.split('.')
     other = shop.sign_up('Cleo')['access_token'].split('.')
     bad = ['garbage', 'a.b.c', good[:-2], f'{head}.{other[1]}.{signature}',
-           f'eyJhbGciOiJub25lIn0.{claims}.', f'{head}.{claims}.']
+           f'eyJhbGciOiJub25lIn0.{claims}.', f'{head}.{claims}.', own_key['key'][:-1], own_key['key'].upper(),
+           'sk_soko_' + secrets.token_urlsafe(32)]
 
     def one(row):
         for token in bad:
@@ -171,9 +182,9 @@ def test_public_rows_ask_nobody():
             a = call(row, token)
             # Who speaks for a provider is known by the token in the path.
             check(a.status in ((404,) if 'token' in row['ids'] else (200, 400)), f'got {a!r}')
-        for who in SESSIONS.values():
+        for token in [s['access_token'] for s in SESSIONS.values()] + list(KEYS.values()):
             if row['method'] == 'GET':
-                demand(call(row, who['access_token']), 200)
+                demand(call(row, token), 200)
     each([r for r in rows if is_public(r)], one)
 
 
@@ -182,7 +193,38 @@ def test_other_roles_are_refused():
     def one(row):
         for role in sorted(set(SESSIONS) - ROLES[row['who']]):
             demand(call(row, SESSIONS[role]['access_token']), 403, 'FORBIDDEN')
+            demand(call(row, KEYS[role]), 403, 'FORBIDDEN')
     each([r for r in rows if not is_public(r)], one)
+
+
+@suite.test
+def test_what_takes_a_person_refuses_keys():
+    before = all_that_is_owned()
+
+    def one(row):
+        for key in list(KEYS.values()) + [own_key['key']]:
+            demand(call(row, key, body=body_for(row)), 403, 'FORBIDDEN')
+    each([r for r in rows if r['who'] in PERSON], one)
+    equal(all_that_is_owned(), before, 'what is owned')
+    demand(buyer.call('GET', '/auth/profile'), 200)
+
+
+@suite.test
+def test_a_key_of_scope_read_changes_nothing():
+    before = all_that_is_owned()
+    reading = {role: shop.new_key(who, scope='read')['key'] for role, who in SESSIONS.items()}
+
+    def one(row):
+        for key in reading.values():
+            demand(call(row, key, body=body_for(row)), 403, 'FORBIDDEN')
+    each([r for r in rows if not is_public(r) and r['method'] != 'GET'], one)
+    equal(all_that_is_owned(), before, 'what is owned')
+
+    def look(row):
+        for role in sorted(ROLES[row['who']]):
+            a = call(row, reading[role])
+            check(a.status not in (401, 403), f'got {a!r}')
+    each([r for r in rows if r['who'] not in PERSON and r['method'] == 'GET'], look)
 
 
 @suite.test
@@ -190,9 +232,12 @@ def test_strangers_are_refused():
     before = all_that_is_owned()
 
     def one(row):
-        token = STRANGERS[row['who']]['access_token']
-        a = call(row, token, body=body_for(row))
-        demand(a, row['stranger'], {403: 'FORBIDDEN', 404: 'NOT_FOUND'}[row['stranger']])
+        tokens = [STRANGERS[row['who']]['access_token']]
+        if row['who'] in STRANGE_KEYS:
+            tokens.append(STRANGE_KEYS[row['who']])
+        for token in tokens:
+            a = call(row, token, body=body_for(row))
+            demand(a, row['stranger'], {403: 'FORBIDDEN', 404: 'NOT_FOUND'}[row['stranger']])
     each([r for r in rows if r['stranger']], one)
     equal(all_that_is_owned(), before, 'what is owned')
 
@@ -200,7 +245,7 @@ def test_strangers_are_refused():
 @suite.test
 def test_rows_with_ids_say_how_a_stranger_is_refused():
     for row in rows:
-        if row['ids'] and not is_public(row) and row['who'] != 'admin':
+        if row['ids'] and not is_public(row) and not row['who'].startswith('admin'):
             check(row['stranger'], f'{name_of(row)} names an owner\'s thing, and no stranger')
 
 
