@@ -319,6 +319,8 @@ ctl_open(void)
     };
     ctx->arena = a;
     ctx->pg = pg_new(&options);
+    ctx->cache =
+        cache_new(conf->redis_address, conf->redis_timeout.ms); /* connects if it is asked */
     ctx->now_ms = clock_ms();
     ctx->trace_id = "sokoctl";
     ctx->actor.operator= operator_name(a);
@@ -331,8 +333,10 @@ ctl_close(void)
 {
     struct arena *a = opened != NULL ? opened->arena : NULL;
 
-    if (opened != NULL)
+    if (opened != NULL) {
         pg_free(opened->pg);
+        cache_free(opened->cache);
+    }
     opened = NULL;
     arena_free(a); /* the context lies in it */
 }

@@ -19,12 +19,13 @@ SELECT id, account_id, role, scope,
        least($3::bigint, floor(extract(epoch FROM expires_at - now()) * 1000)::bigint) AS good_for_ms
 FROM good
 
--- Who makes a key. Locks the account: who makes two at once takes turns, and KEYS_ADD counts right.
+-- Who makes a key, and whether his session $2 has shown a second factor. Locks the account: who makes two at once
+-- takes turns, and KEYS_ADD counts right.
 -- name: KEYS_MAKER
 SELECT EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'buyer') AS is_buyer,
        EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'seller') AS is_seller,
        EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'admin') AS is_admin,
-       EXISTS (SELECT FROM second_factors f WHERE f.account_id = a.id AND f.confirmed_at IS NOT NULL) AS has_factor
+       EXISTS (SELECT FROM sessions s WHERE s.id = $2 AND s.second_factor) AS second_factor
 FROM accounts a WHERE a.id = $1 FOR NO KEY UPDATE
 
 -- No row if $9 of them live already. Under KEYS_MAKER's lock.

@@ -210,6 +210,8 @@ def test_the_audit_log_names_the_key():
           [['api_key.created', 'none', key['id']], ['store.status_set', key['id'], store],
            ['store.status_set', 'none', store], ['api_key.revoked', 'none', key['id']]], 'entries')
     equal(json.loads(rows[0][3]), {'role': 'admin', 'scope': 'write'}, 'facts')
+    equal(sql_one("SELECT count(*) FROM messages WHERE account_id = :'me' AND template = 'notice'", me=me), '1',
+          'notices')
 
 
 # --- what ends a key ------------------------------------------------------------------------------
@@ -292,7 +294,7 @@ def test_without_redis_keys_work_and_end_at_once():
         look(other)
     finally:
         start('redis')
-    until(lambda: redis('PING') == 'PONG', 'Redis')
+    until(lambda: shop.call('GET', '/ready').data['redis'] == 'ok', 'Redis')
     look(key, 401, 'UNAUTHORIZED')
     look(lost, 401, 'UNAUTHORIZED')
     look(other)
@@ -376,7 +378,8 @@ def test_a_lost_connection_is_no_error():
     for _ in range(3):
         for token, at in ((key['key'], place(key)), (ann['access_token'], 'soko:session:' + sid)):
             redis('DEL', at)
-            sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'soko-fast'")
+            sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'soko-fast'",
+                url=os.environ['SOKO_OWNER_URL'].replace('soko_owner@', 'postgres@', 1))
             demand(shop.call('GET', '/auth/profile', token=token), 200)
 
 

@@ -11,8 +11,9 @@
  * Rejected: keys that carry a MAC, so that junk costs no look into PostgreSQL. All keys would die
  * with the MAC's key; the look is one into a unique index, and nginx counts by address.
  *
- * A key is made in a role that the session acts in, or in a lesser one: whoever got hold of a
- * buyer's access token for a quarter of an hour shall not make himself an administrator's key.
+ * A key is made in a role that the session acts in, or in a lesser one, and only with the second
+ * factor that this role takes: whoever got hold of a buyer's access token for a quarter of an hour
+ * shall not make himself an administrator's key.
  */
 #include "shop/accounts/keys.h"
 #include "base/clock.h"
@@ -25,6 +26,7 @@
 #include "shop/accounts/sessions.h"
 #include "shop/accounts/totp.h"
 #include "shop/audit.h"
+#include "shop/messages.h"
 #include "shop/req.h"
 
 #include <string.h>
@@ -55,13 +57,13 @@ static const struct field hash_row_fields[] = {FIELD(struct hash_row, hash)};
 static const struct input hash_row = INPUT(hash_row, "ApiKeyHash", NULL);
 
 struct maker_row {
-    bool is_buyer, is_seller, is_admin, has_factor;
+    bool is_buyer, is_seller, is_admin, second_factor;
 };
 static const struct field maker_row_fields[] = {
     FIELD(struct maker_row, is_buyer),
     FIELD(struct maker_row, is_seller),
     FIELD(struct maker_row, is_admin),
-    FIELD(struct maker_row, has_factor),
+    FIELD(struct maker_row, second_factor),
 };
 static const struct input maker_row = INPUT(maker_row, "ApiKeyMaker", NULL);
 
@@ -248,7 +250,8 @@ demand_role(struct ctx *ctx, const struct key_in *in, enum role *out)
 {
     struct maker_row maker = {0};
 
-    enum err e = pg_one(ctx, KEYS_MAKER, &maker_row, &maker, ARG_ID(ctx->actor.account));
+    enum err e = pg_one(ctx, KEYS_MAKER, &maker_row, &maker, ARG_ID(ctx->actor.account),
+                        ARG_ID(ctx->actor.session));
     if (e != OK)
         return e;
     struct held_roles held = {maker.is_buyer, maker.is_seller, maker.is_admin};
@@ -256,7 +259,7 @@ demand_role(struct ctx *ctx, const struct key_in *in, enum role *out)
     if (e == OK && *out > ctx->actor.role)
         return fail(ctx, ERR_FORBIDDEN, "role", "you act as %s: sign in as %s to make such a key",
                     role_name(ctx->actor.role), role_name(*out));
-    return e != OK ? e : sessions_demand_factor(ctx, *out, maker.has_factor);
+    return e != OK ? e : sessions_demand_factor(ctx, *out, maker.second_factor);
 }
 
 static enum err
@@ -277,6 +280,7 @@ add(struct ctx *ctx, struct uuid id, const struct key_in *in, enum role role, co
         return fail(ctx, ERR_CONFLICT, NULL, "an account has at most %d API keys: revoke one first",
                     KEYS_MAX);
     audit_add(ctx, AUDIT_KEY_CREATED, id, facts, sizeof(facts) / sizeof(facts[0]));
+    messages_notice(ctx, ctx->actor.account, NOTICE_KEY_CREATED);
     return OK;
 }
 
