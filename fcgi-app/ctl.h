@@ -19,6 +19,7 @@ struct ctl_options {
     const char *email, *phone, *username, *name, *role, *accounts;
     const char *format, *store, *owner, *refused;
     const char *books, *from, *until;
+    const char *actor, *subject, *event, *head, *after;
     bool password_stdin, nginx, json, again;
     int argc; /* what follows the command's words */
     char **argv;
@@ -40,6 +41,9 @@ int ctl_product_import(const struct ctl_options *o);
 int ctl_product_export(const struct ctl_options *o);
 int ctl_ledger_check(const struct ctl_options *o);
 int ctl_statement(const struct ctl_options *o);
+int ctl_audit_list(const struct ctl_options *o);
+int ctl_audit_verify(const struct ctl_options *o);
+int ctl_audit_seal(const struct ctl_options *o);
 
 /* What an import is to do. */
 struct ctl_import {
@@ -56,6 +60,9 @@ int ctl_import(struct ctx *ctx, const struct ctl_import *job);
 
 /* Reads --format, or the file's ending. False after complaining. `path` may be NULL. */
 bool ctl_format(const char *format, const char *path, enum import_format *out);
+
+/* A moment that the option --name gave; null if there is none. False after complaining. */
+bool ctl_time(const char *name, const char *text, struct pg_arg *out);
 
 /* The whole of a file, NUL-terminated, in the arena; NULL after complaining. *len may be NULL. */
 char *ctl_read_file(struct arena *a, const char *path, size_t *len);

@@ -3,7 +3,6 @@
  * is right are shop/ledger's; here it is only held against what a provider's own books say is left
  * with us, which no row of ours can know.
  */
-#include "base/clock.h"
 #include "base/money.h"
 #include "base/text.h"
 #include "ctl.h"
@@ -178,24 +177,6 @@ ctl_ledger_check(const struct ctl_options *o)
     return faults == 0 ? 0 : CTL_FAILED;
 }
 
-/* A moment of the command line; null if there is none. False after complaining. */
-static bool
-time_of(const char *name, const char *text, struct pg_arg *out)
-{
-    int64_t ms;
-
-    *out = ARG_NULL;
-    if (text == NULL)
-        return true;
-    if (!clock_parse(text, &ms)) {
-        fprintf(stderr, "sokoctl: --%s: not a date, such as 2026-02-20 or 2026-02-20T10:00:00Z\n",
-                name);
-        return false;
-    }
-    *out = ARG_TIME(ms);
-    return true;
-}
-
 static void
 print_account(const struct account_row *rows, size_t count)
 {
@@ -226,7 +207,7 @@ ctl_statement(const struct ctl_options *o)
         fprintf(stderr, "sokoctl: statement needs --store ID\n");
         return EX_USAGE;
     }
-    if (!time_of("from", o->from, &from) || !time_of("until", o->until, &until))
+    if (!ctl_time("from", o->from, &from) || !ctl_time("until", o->until, &until))
         return EX_USAGE;
     struct ctx *ctx = ctl_open();
     enum err e = pg_one(ctx, STORES_SHOW, &store_row, &store, ARG_ID(id));

@@ -18,6 +18,7 @@
 #include "shop/accounts/reset.h"
 #include "shop/accounts/sessions.h"
 #include "shop/accounts/throttle.h"
+#include "shop/audit_seal.h"
 #include "shop/catalog/products.h"
 #include "shop/constraints.h"
 #include "shop/idempotency.h"
@@ -71,6 +72,8 @@ struct lane_state {
     struct arena *arena; /* of one turn */
     struct media_sweep media;
     int64_t swept_ms; /* when the schedule ran last */
+    struct audit_sealer audit;
+    int64_t sealed_ms; /* when the audit log was sealed last */
     const volatile sig_atomic_t *stop;
 };
 
@@ -282,6 +285,10 @@ run_schedule(struct lane_state *l)
     enum err e = tx_read(&ctx, media_work, &l->media);
     if (e != OK)
         log_event(LOG_WARN, EVENT("media.sweep_failed"), TEXT("error.code", err_code(e)));
+    if (ctx.now_ms - l->sealed_ms >= conf->audit_seal.ms) {
+        l->sealed_ms = ctx.now_ms;
+        audit_seal_turn(&ctx, &l->audit, l->stop);
+    }
     if (ctx.now_ms - l->swept_ms < conf->jobs_sweep.ms)
         return;
     l->swept_ms = ctx.now_ms;

@@ -123,6 +123,13 @@ static const struct command {
      ctl_ledger_check},
     {"statement", NULL, "--store ID [--from DATE] [--until DATE]",
      "what a store was booked, with the balance after each", true, ctl_statement},
+    {"audit", "list",
+     "[--from DATE] [--until DATE] [--actor ID] [--subject ID] [--event NAME] [--json]",
+     "who signed in, changed who may do what, or moved money; newest last", true, ctl_audit_list},
+    {"audit", "verify", "[--head NUMBER:MAC] [--after NUMBER:MAC]",
+     "hold the audit log against its chain, which must go through --head", true, ctl_audit_verify},
+    {"audit", "seal", "[--head NUMBER:MAC]",
+     "seal what waits; with --head, behind a head that is not by DATA_KEY", true, ctl_audit_seal},
     {"demo", "load", "--accounts FILE", "fill a demo shop; passwords go to FILE", true,
      ctl_demo_load},
     {"openapi", NULL, "", "the OpenAPI document", false, print_openapi},
@@ -166,6 +173,11 @@ enum {
     OPT_BOOKS,
     OPT_FROM,
     OPT_UNTIL,
+    OPT_ACTOR,
+    OPT_SUBJECT,
+    OPT_EVENT,
+    OPT_HEAD,
+    OPT_AFTER,
     OPT_PASSWORD_STDIN,
     OPT_NGINX,
     OPT_JSON,
@@ -189,6 +201,11 @@ static const struct option long_options[] = {
     {"books", required_argument, NULL, OPT_BOOKS},
     {"from", required_argument, NULL, OPT_FROM},
     {"until", required_argument, NULL, OPT_UNTIL},
+    {"actor", required_argument, NULL, OPT_ACTOR},
+    {"subject", required_argument, NULL, OPT_SUBJECT},
+    {"event", required_argument, NULL, OPT_EVENT},
+    {"head", required_argument, NULL, OPT_HEAD},
+    {"after", required_argument, NULL, OPT_AFTER},
     {"password-stdin", no_argument, NULL, OPT_PASSWORD_STDIN},
     {"nginx", no_argument, NULL, OPT_NGINX},
     {"json", no_argument, NULL, OPT_JSON},
@@ -245,6 +262,21 @@ take_option(int c, struct ctl_options *o, const char **config)
         break;
     case OPT_UNTIL:
         o->until = optarg;
+        break;
+    case OPT_ACTOR:
+        o->actor = optarg;
+        break;
+    case OPT_SUBJECT:
+        o->subject = optarg;
+        break;
+    case OPT_EVENT:
+        o->event = optarg;
+        break;
+    case OPT_HEAD:
+        o->head = optarg;
+        break;
+    case OPT_AFTER:
+        o->after = optarg;
         break;
     case OPT_PASSWORD_STDIN:
         o->password_stdin = true;
@@ -349,6 +381,23 @@ ctl_complain(const struct ctx *ctx, enum err e)
     for (const struct problem *p = ctx->problems.first; p != NULL; p = p->next)
         fprintf(stderr, "sokoctl: %s%s%s\n", p->field != NULL ? p->field : "",
                 p->field != NULL ? ": " : "", p->message);
+}
+
+bool
+ctl_time(const char *name, const char *text, struct pg_arg *out)
+{
+    int64_t ms;
+
+    *out = ARG_NULL;
+    if (text == NULL)
+        return true;
+    if (!clock_parse(text, &ms)) {
+        fprintf(stderr, "sokoctl: --%s: not a date, such as 2026-02-20 or 2026-02-20T10:00:00Z\n",
+                name);
+        return false;
+    }
+    *out = ARG_TIME(ms);
+    return true;
 }
 
 char *

@@ -6,7 +6,6 @@
 #include "io/box.h"
 
 #include "base/log.h"
-#include "io/secret.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -25,8 +24,8 @@ die(const char *what)
     abort();
 }
 
-static void
-key_of(const char *key, const char *purpose, uint8_t out[SHA256_SIZE])
+void
+box_key(const char *key, const char *purpose, uint8_t out[SHA256_SIZE])
 {
     const struct secret_piece pieces[] = {{"box", sizeof("box")}, {purpose, strlen(purpose)}};
 
@@ -42,7 +41,7 @@ box_seal(struct arena *a, const char *key, const char *purpose, const char *owne
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
     int n = 0, rest = 0;
 
-    key_of(key, purpose, derived);
+    box_key(key, purpose, derived);
     out[0] = VERSION;
     if (c == NULL || RAND_bytes(out + 1, NONCE_SIZE) != 1 ||
         EVP_EncryptInit_ex(c, EVP_aes_256_gcm(), NULL, derived, out + 1) != 1 ||
@@ -70,7 +69,7 @@ box_open(struct arena *a, const char *key, const char *purpose, const char *owne
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
     if (c == NULL)
         die("out of memory");
-    key_of(key, purpose, derived);
+    box_key(key, purpose, derived);
     memcpy(tag, in + HEAD_SIZE + text, TAG_SIZE);
     bool good = EVP_DecryptInit_ex(c, EVP_aes_256_gcm(), NULL, derived, in + 1) == 1 &&
                 EVP_DecryptUpdate(c, NULL, &n, (const uint8_t *)owner, (int)strlen(owner)) == 1 &&

@@ -6,6 +6,7 @@
 #define SOKO_IO_BOX_H
 
 #include "base/arena.h"
+#include "io/secret.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -25,5 +26,9 @@ struct box_bytes box_seal(struct arena *a, const char *key, const char *purpose,
  * altered. */
 struct box_bytes box_open(struct arena *a, const char *key, const char *purpose, const char *owner,
                           const void *sealed, size_t len);
+
+/* The key of a purpose, for what is authenticated and not hidden (a chain of MACs): HMAC-SHA-256 of
+ * "box", NUL and the purpose, by `key`. A purpose whose key is taken from here seals no boxes. */
+void box_key(const char *key, const char *purpose, uint8_t out[SHA256_SIZE]);
 
 #endif

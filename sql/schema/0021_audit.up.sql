@@ -11,22 +11,27 @@ CREATE TABLE audit_log (
     operator   text,           -- of the sysadmin's hand: the system user of sokoctl
     subject    uuid,           -- the account, refund, payment, store or key that it is about
     address    text,           -- of the client
-    detail     text NOT NULL CHECK (length(detail) <= 4096), -- a JSON object
+    detail     text NOT NULL CHECK (length(detail) <= 4096 AND json_typeof(detail::json) = 'object'),
     trace_id   text NOT NULL
 );
 CREATE INDEX audit_log_of_actor ON audit_log (actor, id);
 CREATE INDEX audit_log_of_subject ON audit_log (subject, id);
 
 -- The chain: soko-jobs seals entries in the order in which it finds them, without a gap. `mac` is
--- HMAC-SHA-256, by a key that the database does not hold, of the link before and the entry.
+-- HMAC-SHA-256, by a key that the database does not hold, of the link before, of this one and of its entry
+-- (fcgi-app/shop/audit_link.h). Of entries up to `settled` none can come any more that has no link by then.
 CREATE TABLE audit_chain (
     number    bigint PRIMARY KEY CHECK (number > 0),
     entry     bigint NOT NULL UNIQUE REFERENCES audit_log,
+    settled   bigint NOT NULL CHECK (settled >= 0),
     mac       bytea NOT NULL CHECK (length(mac) = 32),
     sealed_at timestamptz NOT NULL DEFAULT now()
 );
 
-REVOKE UPDATE, DELETE, TRUNCATE ON audit_log, audit_chain FROM soko_app;
+-- When an entry was written, and its number, are not for the shop's role to say.
+REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON audit_log, audit_chain FROM soko_app;
+GRANT INSERT (event, actor, actor_role, api_key, operator, subject, address, detail, trace_id) ON audit_log TO soko_app;
+GRANT INSERT (number, entry, settled, mac) ON audit_chain TO soko_app;
 
 CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -37,3 +42,6 @@ CREATE TRIGGER audit_log_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER audit_chain_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_chain
     FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
+-- Nor may a session that plays replica.
+ALTER TABLE audit_log ENABLE ALWAYS TRIGGER audit_log_stays;
+ALTER TABLE audit_chain ENABLE ALWAYS TRIGGER audit_chain_stays;

@@ -1,0 +1,252 @@
+/*
+ * The audit log for the sysadmin: what stands in it, and whether it is what was written. The rules
+ * of the second are shop/audit_verify's.
+ *
+ * A list is read in pages by id, so that it costs no memory however long it is. Ids follow the
+ * order in which entries were begun, which is the order of their times but for moments.
+ */
+#include "base/config.h"
+#include "base/text.h"
+#include "ctl.h"
+#include "io/tx.h"
+#include "shop/audit.h"
+#include "shop/audit_verify.h"
+#include "shop/stmt.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define PAGE 500
+#define LINE_MAX_SIZE ((size_t)1 << 20)
+#define MAC_DIGITS 64
+#define MINUTE_MS 60000
+
+struct entry_row {
+    int64_t id;
+    const char *at, *event, *actor, *actor_role, *api_key, *operator, * subject, *address, *detail;
+    const char *trace_id;
+};
+static const struct field entry_row_fields[] = {
+    FIELD(struct entry_row, id),         FIELD(struct entry_row, at),
+    FIELD(struct entry_row, event),      FIELD(struct entry_row, actor),
+    FIELD(struct entry_row, actor_role), FIELD(struct entry_row, api_key),
+    FIELD(struct entry_row, operator),   FIELD(struct entry_row, subject),
+    FIELD(struct entry_row, address),    FIELD(struct entry_row, detail),
+    FIELD(struct entry_row, trace_id),
+};
+static const struct input entry_row = INPUT(entry_row, "AuditEntryLine", NULL);
+
+static bool
+no_words(const struct ctl_options *o, const char *command)
+{
+    if (o->argc == 0)
+        return true;
+    fprintf(stderr, "sokoctl: %s takes no %s\n", command, o->argv[0]);
+    return false;
+}
+
+/* --- list ------------------------------------------------------------------------------------- */
+
+static bool
+read_id(const char *name, const char *text, struct pg_arg *out)
+{
+    struct uuid id;
+
+    *out = ARG_NULL;
+    if (text == NULL)
+        return true;
+    if (!uuid_parse(text, strlen(text), &id)) {
+        fprintf(stderr, "sokoctl: --%s: not an id\n", name);
+        return false;
+    }
+    *out = ARG_ID(id);
+    return true;
+}
+
+static bool
+read_event(const char *text, struct pg_arg *out)
+{
+    *out = ARG_TEXT(text);
+    if (text == NULL)
+        return true;
+    for (enum audit e = 0; e < AUDIT__COUNT; e++) {
+        if (strcmp(audit_name(e), text) == 0)
+            return true;
+    }
+    fprintf(stderr, "sokoctl: --event: is none of");
+    for (enum audit e = 0; e < AUDIT__COUNT; e++)
+        fprintf(stderr, " %s", audit_name(e));
+    fputc('\n', stderr);
+    return false;
+}
+
+/* A terminal is shown no control characters, whoever wrote them. */
+static void
+put(const char *s)
+{
+    for (; *s != '\0'; s++)
+        putchar(iscntrl((unsigned char)*s) ? '?' : *s);
+}
+
+static void
+put_named(const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    printf("  %s ", name);
+    put(value);
+}
+
+static void
+print_line(const struct entry_row *r)
+{
+    printf("%s  ", r->at);
+    put(r->event);
+    put_named("subject", r->subject);
+    put_named("actor", r->actor);
+    put_named("as", r->actor_role);
+    put_named("key", r->api_key);
+    put_named("operator", r->operator);
+    put_named("from", r->address);
+    if (strcmp(r->detail, "{}") != 0)
+        put_named("detail", r->detail);
+    putchar('\n');
+}
+
+static void
+print_json(struct arena *a, const struct entry_row *r)
+{
+    struct text t = text_new(a, LINE_MAX_SIZE);
+
+    text_putc(&t, '{');
+    text_member_int(&t, "id", r->id);
+    text_member(&t, "at", r->at);
+    text_member(&t, "event", r->event);
+    text_member(&t, "actor", r->actor);
+    text_member(&t, "actor_role", r->actor_role);
+    text_member(&t, "api_key", r->api_key);
+    text_member(&t, "operator", r->operator);
+    text_member(&t, "subject", r->subject);
+    text_member(&t, "address", r->address);
+    text_member_raw(&t, "detail", r->detail);
+    text_member(&t, "trace_id", r->trace_id);
+    text_putc(&t, '}');
+    puts(text_cstr(&t));
+}
+
+struct listing {
+    struct pg_arg actor, subject, event, from, until;
+    int64_t after;
+    struct entry_row *rows;
+    size_t count;
+};
+
+static enum err
+read_page(struct ctx *ctx, void *arg)
+{
+    struct listing *l = arg;
+
+    return pg_all(ctx, AUDIT_READ, &entry_row, &l->rows, &l->count, ARG_INT(l->after), l->actor,
+                  l->subject, l->event, l->from, l->until, ARG_INT(PAGE));
+}
+
+int
+ctl_audit_list(const struct ctl_options *o)
+{
+    struct listing l = {.count = PAGE};
+    enum err e = OK;
+
+    if (!no_words(o, "audit list") || !read_id("actor", o->actor, &l.actor) ||
+        !read_id("subject", o->subject, &l.subject) || !read_event(o->event, &l.event) ||
+        !ctl_time("from", o->from, &l.from) || !ctl_time("until", o->until, &l.until))
+        return EX_USAGE;
+    struct ctx *ctx = ctl_open();
+    while (e == OK && l.count == PAGE) {
+        struct arena *a = arena_new();
+        struct ctx page = *ctx;
+
+        page.arena = a;
+        e = tx_run(&page, read_page, &l);
+        for (size_t i = 0; e == OK && i < l.count; i++) {
+            if (o->json)
+                print_json(a, &l.rows[i]);
+            else
+                print_line(&l.rows[i]);
+            l.after = l.rows[i].id;
+        }
+        if (e != OK)
+            ctl_complain(&page, e);
+        arena_free(a);
+    }
+    return e == OK ? 0 : CTL_FAILED;
+}
+
+/* --- verify and seal -------------------------------------------------------------------------- */
+
+/* "1204:9f86d0..."; number 0 if there is none. */
+static bool
+read_anchor(const char *name, const char *text, struct audit_anchor *out)
+{
+    char *end;
+
+    *out = (struct audit_anchor){0};
+    if (text == NULL)
+        return true;
+    errno = 0;
+    out->number = strtoll(text, &end, 10);
+    out->mac = end + 1;
+    if (errno == 0 && out->number > 0 && *end == ':' && strlen(end + 1) == MAC_DIGITS &&
+        strspn(end + 1, "0123456789abcdefABCDEF") == MAC_DIGITS)
+        return true;
+    fprintf(stderr, "sokoctl: --%s: not NUMBER:MAC, as `audit verify` prints it\n", name);
+    return false;
+}
+
+int
+ctl_audit_verify(const struct ctl_options *o)
+{
+    struct audit_question q = {.late_ms = 10 * conf->audit_seal.ms};
+    size_t faults;
+
+    if (!no_words(o, "audit verify") || !read_anchor("head", o->head, &q.head) ||
+        !read_anchor("after", o->after, &q.after))
+        return EX_USAGE;
+    if (q.late_ms < MINUTE_MS)
+        q.late_ms = MINUTE_MS;
+    struct ctx *ctx = ctl_open();
+    enum err e = audit_verify(ctx, stdout, &q, &faults);
+    if (e != OK) {
+        ctl_complain(ctx, e);
+        return CTL_FAILED;
+    }
+    if (faults == 0)
+        puts("the audit log is as it was sealed");
+    else
+        printf("%zu faults\n", faults);
+    return faults == 0 ? 0 : CTL_FAILED;
+}
+
+int
+ctl_audit_seal(const struct ctl_options *o)
+{
+    struct audit_anchor accepted, head;
+    size_t sealed;
+
+    if (!no_words(o, "audit seal") || !read_anchor("head", o->head, &accepted))
+        return EX_USAGE;
+    struct ctx *ctx = ctl_open();
+    enum err e = audit_seal_all(ctx, accepted.number > 0 ? &accepted : NULL, &sealed, &head);
+    if (e != OK) {
+        ctl_complain(ctx, e);
+        return CTL_FAILED;
+    }
+    printf("%zu sealed\n", sealed);
+    if (head.number > 0)
+        printf("head %" PRId64 ":%s\n", head.number, head.mac);
+    return 0;
+}
