@@ -38,6 +38,15 @@ def ctl(*words):
     return done.stdout
 
 
+def setting_fault(name, value):
+    """What sokoctl says of a setting that it refuses."""
+    done = subprocess.run(os.environ['SOKO_CTL'].split() + ['config', name], capture_output=True,
+                          text=True, timeout=60, check=False, env={**os.environ, name: value})
+    if done.returncode == 0:
+        raise Failed(f'{name}={value} was taken')
+    return done.stderr
+
+
 def ctl_json(*words):
     return json.loads(ctl(*words))
 

@@ -6,10 +6,10 @@ import ssl
 import subprocess
 import threading
 
-from nginx_raw import (Connection, address, answers_in, ask, base, lines_of, raw, safe, tls)
+from nginx_raw import Connection, address, ask, lines_of, raw, safe
 from owner import ctl_json
 from pictures import png
-from soko import Failed, Shop, Suite, check, demand, equal, until
+from soko import Shop, Suite, check, demand, equal
 
 suite = Suite()
 shop = Shop()
