@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "exchange.h"
@@ -290,7 +291,11 @@ read_key(struct exchange *x)
     if (!printable || strlen(key) > IDEMPOTENCY_KEY_MAX)
         return fail(ctx, ERR_VALIDATION, "Idempotency-Key",
                     "must have 1 to %d printable ASCII characters", IDEMPOTENCY_KEY_MAX);
-    x->idem = idempotency_of(ctx->arena, key, x->method_word, x->path, x->body, x->body_len);
+    /* Administrators may do what sellers may, on other terms: what one of an account's sessions was
+     * answered as such is not shown to another that acts as seller. */
+    const char *as = x->route->who == SELLER && ctx->actor.role == ROLE_ADMIN ? "ADMIN" : "";
+    const char *method = arena_printf(ctx->arena, "%s%s", x->method_word, as);
+    x->idem = idempotency_of(ctx->arena, key, method, x->path, x->body, x->body_len);
     return OK;
 }
 
@@ -361,6 +366,7 @@ serve_one(const struct worker *w)
     x->rq.ctx.http = w->http;
     read_head(x);
     enum err e = serve(x, w);
+    fault_point(FAULT_BEFORE_ANSWER);
     reply(x, e);
     log_request(x, e, began);
     fcgi_finish(w->fcgi);

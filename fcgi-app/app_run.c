@@ -5,7 +5,8 @@
  * An endpoint that calls a provider has three steps. The first commits an attempt, so that a crash
  * leaves a trace; the second holds no transaction, so that a slow provider holds no lock; the
  * third commits outcome and answer. The key's lock spans all three. A retry after a crash finds the
- * lock free and the key started, and goes through the steps again; start() then finds its attempt.
+ * lock free and the key started, and goes through the steps again; start() then finds its attempt,
+ * by itself or by the note that it left with the key.
  */
 #include "base/fault.h"
 #include "exchange.h"
@@ -95,7 +96,10 @@ look_for_twin(struct exchange *x)
     if (x->idem.key == NULL)
         return OK;
     enum err e = idempotency_look(&x->rq.ctx, &x->idem, &before);
-    return e != OK || before.status == 0 ? e : replay(x, &before);
+    if (e == OK && before.status != 0)
+        return replay(x, &before);
+    x->rq.note = before.body;
+    return e;
 }
 
 static enum err
@@ -108,7 +112,7 @@ start_work(struct ctx *ctx, void *arg)
         return e;
     e = x->rq.endpoint->start(&x->rq);
     if (e == OK && x->idem.key != NULL)
-        e = idempotency_store(ctx, &x->idem, 0, NULL);
+        e = idempotency_store(ctx, &x->idem, 0, x->rq.note);
     return e;
 }
 
@@ -122,7 +126,10 @@ finish_work(struct ctx *ctx, void *arg)
     if (e != OK || x->replayed)
         return e;
     e = x->rq.endpoint->finish(&x->rq);
-    return e != OK ? e : store(x);
+    if (e == OK)
+        e = store(x);
+    fault_point(FAULT_FINISHING);
+    return e;
 }
 
 static enum err
@@ -152,6 +159,7 @@ run_steps(struct exchange *x)
     }
     enum err e = tx_run(ctx, start_work, x);
     if (e == OK && !x->replayed) {
+        fault_point(FAULT_STARTED);
         e = x->rq.endpoint->call(&x->rq);
         fault_point(FAULT_AFTER_CALL);
     }

@@ -48,6 +48,7 @@ write_row(struct text *t, const struct route *r)
     text_member_int(t, "body_max", (int64_t)route_body_max(r));
     text_member(t, "upload", r->endpoint->upload);
     text_member_bool(t, "takes_key", route_takes_key(r));
+    text_member_bool(t, "in_steps", r->endpoint->start != NULL);
     text_member_int(t, "status", route_status(r));
     text_member(t, "schema", r->endpoint->out->name);
     text_key(t, "errors");

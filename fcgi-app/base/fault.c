@@ -21,7 +21,10 @@
 static const char *const names[FAULT__COUNT] = {
     [FAULT_BEFORE_COMMIT] = "before_commit",
     [FAULT_AFTER_COMMIT]  = "after_commit",
+    [FAULT_STARTED]       = "started",
     [FAULT_AFTER_CALL]    = "after_call",
+    [FAULT_FINISHING]     = "finishing",
+    [FAULT_BEFORE_ANSWER] = "before_answer",
     [FAULT_JOB_CLAIMED]   = "job_claimed",
     [FAULT_JOB_DONE]      = "job_done",
     [FAULT_PAYMENT_STARTED] = "payment_started",

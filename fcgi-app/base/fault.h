@@ -13,7 +13,10 @@
 enum fault {
     FAULT_BEFORE_COMMIT, /* tx.c: the work is done, COMMIT was not sent; requests and deliveries */
     FAULT_AFTER_COMMIT,  /* tx.c: COMMIT is acknowledged, nothing after it has happened */
+    FAULT_STARTED,       /* app_run.c: the first of three steps is committed, nothing was called */
     FAULT_AFTER_CALL,    /* app_run.c: the provider was called, its answer is not recorded */
+    FAULT_FINISHING,     /* app_run.c: the last of three steps is done, COMMIT was not sent */
+    FAULT_BEFORE_ANSWER, /* app.c: all is done, and the client was told nothing */
     FAULT_JOB_CLAIMED,   /* jobs.c: an outbox row is leased, its effect has not begun */
     FAULT_JOB_DONE, /* jobs.c: the effect is committed or has failed, and neither is noted further
                      */

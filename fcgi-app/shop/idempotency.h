@@ -22,7 +22,8 @@ struct idempotency {
 /* What was answered before. */
 struct replay {
     int status;       /* 0: nothing yet, go on */
-    const char *body; /* the JSON of `data`; NULL: it held a secret, and was not kept */
+    const char *body; /* the JSON of `data`; NULL: it held a secret, and was not kept. With status
+                       * 0: what was left when the work was started, or NULL */
 };
 
 struct idempotency idempotency_of(struct arena *a, const char *key, const char *method,
@@ -43,7 +44,8 @@ void idempotency_end_long(struct ctx *ctx, const struct idempotency *idem);
 enum err idempotency_look(struct ctx *ctx, const struct idempotency *idem, struct replay *out);
 
 /* Last in the transaction: stores the answer. `body` NULL keeps the status alone; status 0 says
- * that the work is started. ERR_RERUN if a twin has answered meanwhile: start again, and see. */
+ * that the work is started, and `body` is a note for whoever goes on with it. ERR_RERUN if a twin
+ * has answered meanwhile: start again, and see. */
 enum err idempotency_store(struct ctx *ctx, const struct idempotency *idem, int status,
                            const char *body);
 

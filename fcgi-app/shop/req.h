@@ -47,8 +47,10 @@ struct req {
     int64_t if_match;      /* the version that If-Match names; -1: none; 0: one that cannot be */
     struct paging paging;  /* for SHAPE_PAGE */
     void *step;            /* handed from start to call to finish */
-    struct text reply;     /* the JSON of `data` */
-    struct text facets;    /* the JSON of `meta.facets`; empty: none */
+    const char *note;  /* what start leaves for a retry of its key that never came to an answer, and
+                        * finds there; NULL: nothing */
+    struct text reply; /* the JSON of `data` */
+    struct text facets; /* the JSON of `meta.facets`; empty: none */
 };
 
 /* The actor and what he has seen, as the CLAIM statements take them after the id. */

@@ -1,25 +1,22 @@
-"""One key, one effect, one answer: replays, races, and workers that die at the worst moment.
+"""One key, one effect, one answer. What happens at once, and with workers that die at the worst moment, is in
+test_idempotency_race.py, which takes its cases from here.
 
 The jobs hardly poll here, so that the fault points are met by requests alone; orders are paid on
 delivery, which needs no jobs.
 """
 # settings: JOBS_POLL=1h JOBS_SWEEP=1d
-import os
+import json
 import secrets
-import uuid
 
 from factor import Person
-from owner import ctl_json, sql, sql_one, workers
+from owner import ctl_json, sql, sql_one
 from pictures import png
-from soko import Failed, Shop, Suite, check, demand, equal, together, until
+from soko import Failed, Shop, Suite, check, demand, equal
 
 suite = Suite()
 shop = Shop()
-quiet = Shop()  # for answers that nginx gives because a worker died: no part of the contract
-quiet.log = None
 
 ADDRESS = 'Moi Avenue 12, Nairobi'
-POOL = 'soko-api-fast'
 TABLE = ctl_json('routes', '--json')
 
 
@@ -458,118 +455,82 @@ def test_an_answer_is_kept_for_its_time_alone():
         equal(count(), n, 'units in the cart')
 
 
-# --- at the same time -----------------------------------------------------------------------------
+@suite.test
+def test_a_body_is_its_bytes():
+    """Another order of members, or other white space, is another body: what a client sends again after a
+    lost answer is what it sent before."""
+    buyer, product, key = shop.sign_up(), stall.product(), new_key()
+    body = {'product_id': product, 'quantity': 1}
 
-PAIRS, BUYERS = 200, 4
+    def send(text):
+        return shop.call('POST', '/cart/items', None, buyer['access_token'],
+                         {'Idempotency-Key': key}, text.encode())
+
+    demand(send(json.dumps(body)), 200)
+    for text in (json.dumps(dict(reversed(body.items()))), json.dumps(body, indent=1),
+                 json.dumps(body) + ' ', json.dumps(body).replace('1}', '1.0}')):
+        a = send(text)
+        check(a.status in (400, 422), f'{text}: {a!r}')
+    check(is_replay(demand(send(json.dumps(body)), 200)), 'the same bytes')
+    # A query is no part of what a POST says.
+    a = shop.call('POST', '/cart/items?again=1', body, buyer['access_token'], {'Idempotency-Key': key})
+    check(is_replay(demand(a, 200)), 'with a query')
 
 
-def place_twice(buyer, product):
-    """Two POST /orders at once, with one key. Gives the order's id."""
+@suite.test
+def test_other_methods_ignore_a_key():
+    buyer, product, key = shop.sign_up(), stall.product(), new_key()
     put_in(buyer, product)
-    key = new_key()
-    answers = together(2, lambda _: post('/orders', order_body(), buyer, key))
-    done = []
-    for a in answers:
-        if isinstance(a, Exception):
-            raise a
-        if a.status == 409:  # a twin is at work, or was a moment ago
-            equal((a.code, a.fields), ('CONFLICT', ['Idempotency-Key']), 'refusal of a twin')
-            a = until(lambda: next((b for b in [post('/orders', order_body(), buyer, key)]
-                                    if b.status != 409), None), 'the twin ends')
-            check(is_replay(a), f'the second of two has ordered: {a!r}')
-        done.append(demand(a, 201))
-    equal(done[0].data, done[1].data, 'answers')
-    equal(sum(is_replay(a) for a in done), 1, 'replays')
-    return done[0].data['id']
+    token, head = buyer['access_token'], {'Idempotency-Key': key}
+    for n in (2, 3, 2):
+        a = demand(shop.call('PUT', f'/cart/items/{product}', {'quantity': n}, token, head), 200)
+        check(not is_replay(a), 'a PUT was replayed')
+        equal(a.data['item_count'], n, 'units')
+    for status in (200, 404):
+        demand(shop.call('DELETE', f'/cart/items/{product}', None, token, head), status)
+    check(not is_replay(demand(shop.call('GET', '/cart', None, token, {'Idempotency-Key': 'k' * 999}), 200)),
+          'a GET was replayed')
+    equal(sql_one("SELECT count(*) FROM idempotency_keys WHERE key = :'key'", key=key), '0', 'stored')
 
 
 @suite.test
-def test_two_at_once_order_once():
-    product = stall.product(stock=10 * PAIRS)
-    buyers = [shop.sign_up() for _ in range(BUYERS)]
-
-    def one_buyer(i):
-        return [place_twice(buyers[i], product) for _ in range(PAIRS // BUYERS)]
-
-    made = together(BUYERS, one_buyer)
-    for buyer, orders in zip(buyers, made):
-        if isinstance(orders, Exception):
-            raise orders
-        equal(len(set(orders)), PAIRS // BUYERS, 'orders answered')
-        equal(sorted(orders_of(buyer)), sorted(orders), 'orders made')
-    equal(stock_of(product), 9 * PAIRS, 'stock')
+def test_a_deactivated_account_gets_no_replay():
+    who, path, body, count = with_order()
+    key, user = new_key(), f'/admin/users/{who["user"]["id"]}'
+    demand(post(path, body, who, key), 201)
+    for active in (False, True):
+        demand(shop.call('PUT', user, {'is_active': active}, stall.admin['access_token']), 200)
+        demand(post(path, body, who, key), 401)
+    who.update(shop.sign_in(who['email'], who['password']))
+    check(is_replay(demand(post(path, body, who, key), 201)), 'no replay after signing in again')
+    equal(count(), 1, 'orders')
 
 
 @suite.test
-def test_many_at_once_open_one_store():
-    for _ in range(10):
-        buyer, path, body, count = with_store()
-        key = new_key()
-        answers = together(6, lambda _, p=path, b=body, w=buyer, k=key: post(p, b, w, k))
-        for a in answers:
-            check(a.status == 201 or a.fields == ['Idempotency-Key'], f'one of many: {a!r}')
-        good = [a for a in answers if a.status == 201]
-        equal(sum(not is_replay(a) for a in good), 1, 'first answers')
-        equal({a.data['id'] for a in good}, {post(path, body, buyer, key).data['id']}, 'stores')
-        equal(count(), 1, 'stores')
+def test_what_an_administrator_was_told_is_not_told_to_the_seller_he_is_too():
+    """One account, two roles, one route that serves both on other terms."""
+    boss = shop.new_seller('Boss')
+    demand(shop.call('PUT', f'/admin/users/{boss["user"]["id"]}', {'roles': ['buyer', 'seller', 'admin']},
+                     stall.admin['access_token']), 200)
+    boss = shop.sign_in(boss['email'], boss['password'], 'admin')
+    order, payment = paid_order()
+    path, key = f'/orders/{order}/refunds', new_key()
+    body = {'amount': '1', 'store_id': stall.seller['store_id']}
+    demand(post(path, body, boss, key), 201)
+    check(is_replay(demand(post(path, body, boss, key), 201)), 'as administrator, again')
+    as_seller = shop.sign_in(boss['email'], boss['password'], 'seller')
+    demand(shop.call('GET', path, token=as_seller['access_token']), 404)
+    demand(post(path, body, as_seller, key), 422, 'IDEMPOTENCY_KEY_REUSED')
+    demand(post(path, body, as_seller, new_key()), 403, 'FORBIDDEN')
+    # Nor when the role was taken from him meanwhile.
+    demand(shop.call('PUT', f'/admin/users/{boss["user"]["id"]}', {'roles': ['buyer', 'seller']},
+                     stall.admin['access_token']), 200)
+    demand(post(path, body, boss, key), 401)
+    demand(post(path, body, shop.sign_in(boss['email'], boss['password'], 'seller'), key), 422)
+    as_buyer = shop.sign_in(boss['email'], boss['password'], 'buyer')
+    demand(post(path, body, as_buyer, key), 403, 'FORBIDDEN')
+    equal(refunds_of(payment)(), 1, 'refunds')
 
 
-# --- a worker dies --------------------------------------------------------------------------------
-
-def order_with_a_death(point):
-    """Places an order by a worker that is killed at `point`. Gives who, what, and how to retry."""
-    buyer, product, key = shop.sign_up(), stall.product(stock=10), new_key()
-    put_in(buyer, product, 4)
-    fault = os.path.join(os.environ['SOKO_FAULT_DIR'], point)
-    before = workers(POOL)
-    with open(fault, 'x', encoding='ascii'):
-        pass
-    try:
-        a = post('/orders', order_body(), buyer, key, by=quiet)
-        check(not os.path.exists(fault), f'nobody passed {point}: {a!r}')
-    finally:
-        if os.path.exists(fault):
-            os.unlink(fault)
-    check((a.status, a.code) in ((502, 'PROVIDER_UNAVAILABLE'), (503, 'SERVICE_UNAVAILABLE')),
-          f'no clean answer: {a!r}')
-    check(a.json['meta']['request_id'] == a.headers['x-request-id'], 'request id')
-    equal(a.headers['content-type'].split(';')[0], 'application/json', 'type')
-
-    def replaced():
-        now = workers(POOL)
-        return len(now) == len(before) and len(before - now) == 1
-
-    until(replaced, 'another worker takes the place of the dead one')
-    return buyer, product, lambda: post('/orders', order_body(), buyer, key)
-
-
-@suite.test
-def test_a_worker_that_dies_after_the_commit_has_ordered_once():
-    buyer, product, again = order_with_a_death('after_commit')
-    equal(len(orders_of(buyer)), 1, 'orders before the retry')
-    equal(stock_of(product), 6, 'stock before the retry')
-    for _ in range(2):
-        a = demand(again(), 201)
-        check(is_replay(a), 'the retry is no replay')
-        equal(orders_of(buyer), [a.data['id']], 'orders')
-    equal(stock_of(product), 6, 'stock')
-    cart = shop.call('GET', '/cart', token=buyer['access_token']).data
-    equal(cart['item_count'], 0, 'units left in the cart')
-
-
-@suite.test
-def test_a_worker_that_dies_before_the_commit_has_done_nothing():
-    buyer, product, again = order_with_a_death('before_commit')
-    equal(orders_of(buyer), [], 'orders before the retry')
-    equal(stock_of(product), 10, 'stock before the retry')
-    # PostgreSQL needs a moment to see that the worker is gone; until then its locks stand.
-    first = until(lambda: next((a for a in [again()] if a.status != 409), None), 'the lock is free')
-    demand(first, 201)
-    check(not is_replay(first), 'the retry is a replay of nothing')
-    check(is_replay(demand(again(), 201)), 'the second retry is no replay')
-    equal(orders_of(buyer), [first.data['id']], 'orders')
-    equal(stock_of(product), 6, 'stock')
-    equal(str(uuid.UUID(first.data['id'])), first.data['id'], 'id')
-
-
-suite.main()
+if __name__ == '__main__':
+    suite.main()

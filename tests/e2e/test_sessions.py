@@ -366,7 +366,7 @@ def test_200_rounds_of_everything_at_once():
             equal(len(left), 1, 'sessions that the old password opened')
         if opened.status == 200 and name in ('deactivate', 'change_password'):
             dead(opened.data)
-        equal(redis('GET', redis_key(v.me)), 'ended', 'what Redis knows')
+        until(lambda: redis('GET', redis_key(v.me)) == 'ended', 'Redis knows')
 
     def lane(k):
         for n in range(k, ROUNDS, 2):
@@ -474,7 +474,7 @@ def test_a_tombstone_is_not_overwritten_by_whoever_read_before():
             check(a.status in (200, 401), f'{a!r}')
         until(lambda me=me: sql_one("SELECT count(*) FROM outbox WHERE subject = :'id'",
                                     id=session_of(me)) == '0', 'the event is delivered')
-        equal(redis('GET', redis_key(me)), 'ended', 'what Redis knows')
+        check(redis('GET', redis_key(me)) in ('', 'ended'), 'Redis believes that it lives')
         dead(me)
 
 

@@ -57,17 +57,36 @@ struct step {
     struct opening opening;
     const char *token;
     uint8_t hash[SHA256_SIZE];
+    bool goes_on; /* with an attempt whose worker died: the phone was asked, or never is */
     enum heard heard;
     struct refusal why;
     struct daraja_push push;
 };
+
+/* Whether this key has begun an attempt that is not known to have come to nothing. Nobody may send
+ * a second prompt for it: the answer is what became of the first. */
+static enum err
+look_back(struct req *rq, struct step *s)
+{
+    struct uuid id;
+
+    if (rq->note == NULL || !uuid_parse(rq->note, strlen(rq->note), &id))
+        return OK;
+    enum err e = attempts_find(&rq->ctx, id, &s->opening.attempt);
+    s->goes_on = e == OK && strcmp(s->opening.attempt.status, "failed") != 0 &&
+                 strcmp(s->opening.attempt.status, "cancelled") != 0 &&
+                 strcmp(s->opening.attempt.status, "abandoned") != 0;
+    return e;
+}
 
 static enum err
 start(struct req *rq)
 {
     const struct mpesa_in *in = rq->in;
     struct step *s = arena_alloc(rq->ctx.arena, sizeof(*s));
+    char id[UUID_TEXT_SIZE];
 
+    *s = (struct step){0};
     if (conf->daraja_consumer_key[0] == '\0')
         return fail(&rq->ctx, ERR_INVALID_STATUS, NULL, "this shop does not take M-Pesa");
     s->token = attempts_token(&rq->ctx, s->hash);
@@ -78,7 +97,13 @@ start(struct req *rq)
         .token_hash = s->hash,
     };
     rq->step = s;
-    return attempts_open(&rq->ctx, &s->opening);
+    enum err e = look_back(rq, s);
+    if (e != OK || s->goes_on)
+        return e;
+    e = attempts_open(&rq->ctx, &s->opening);
+    if (e == OK && uuid_is_nil(s->opening.in_the_way))
+        rq->note = arena_strdup(rq->ctx.arena, uuid_text(s->opening.attempt.id, id));
+    return e;
 }
 
 static enum err
@@ -87,6 +112,8 @@ call(struct req *rq)
     struct step *s = rq->step;
 
     fault_point_of(FAULT_PAYMENT_STARTED, s->opening.order);
+    if (s->goes_on)
+        return OK;
     enum err e = attempts_open_after(&rq->ctx, &s->opening);
     if (e != OK)
         return e;
@@ -112,6 +139,8 @@ finish(struct req *rq)
     enum err e = attempts_lock_again(ctx, &s->opening, &now);
     if (e != OK)
         return e;
+    if (s->goes_on)
+        return reply_rows(rq, PAYMENTS_SHOW_MPESA, ARG_ID(now.id));
     if (s->heard == HEARD_NOTHING && strcmp(now.status, "initiating") != 0)
         return reply_rows(rq, PAYMENTS_SHOW_MPESA, ARG_ID(now.id)); /* the callback was quicker */
     if (s->heard != HEARD_DONE)
