@@ -15,6 +15,7 @@
 #include "io/pg.h"
 #include "io/tx.h"
 #include "shop/accounts/codes.h"
+#include "shop/accounts/external.h"
 #include "shop/accounts/reset.h"
 #include "shop/accounts/sessions.h"
 #include "shop/accounts/throttle.h"
@@ -60,6 +61,10 @@ static const struct consumer {
     {.name = "sessions_bury", .run = sessions_bury},
     {.name = "reset_send", .run = reset_send},
     {.name = "products_reindex", .run = products_reindex},
+    {.name = "external_revoke",
+     .start = external_revoke_start,
+     .call = external_revoke_call,
+     .finish = external_revoke_finish},
 };
 #define CONSUMERS (sizeof(consumers) / sizeof(consumers[0]))
 
@@ -230,6 +235,8 @@ sweep_work(struct ctx *ctx, void *arg)
     (void)arg;
     enum err e = idempotency_sweep(ctx);
     if (e == OK)
+        e = external_sweep(ctx);
+    if (e == OK)
         e = sessions_sweep(ctx);
     if (e == OK)
         e = messages_sweep(ctx);
@@ -356,7 +363,7 @@ int
 jobs_serve(enum lane lane, struct slot *slot, const volatile sig_atomic_t *stop)
 {
     static const char *const names[LANE__COUNT] = {"soko-jobs payments", "soko-jobs clock",
-                                                   "soko-jobs messages"};
+                                                   "soko-jobs messages", "soko-jobs tokens"};
     const struct pg_options options = {
         .url = conf->database_url,
         .name = names[lane],

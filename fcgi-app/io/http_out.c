@@ -103,6 +103,14 @@ http_url_fault(const char *url)
     return NULL;
 }
 
+const char *
+http_endpoint_fault(const char *url)
+{
+    if (!is_allowed(url))
+        return "must be https://host/path (plain http reaches this host only)";
+    return strpbrk(url, "@# \\") != NULL ? "must have no user and no fragment" : NULL;
+}
+
 /* NULL if memory is short, or there are too many. "Expect:" keeps libcurl from waiting a second for
  * a 100 before it sends a long body. */
 static struct curl_slist *

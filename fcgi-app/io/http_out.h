@@ -46,6 +46,9 @@ void http_out_free(struct http_out *h);
  * for this host only), no user, query or fragment, no '/' at its end. */
 const char *http_url_fault(const char *url);
 
+/* The same for a whole address, which may have a query and end in '/'. */
+const char *http_endpoint_fault(const char *url);
+
 /* OK: an answer with any status has come whole. ERR_PROVIDER_UNAVAILABLE: it was never sent, for
  * certain (name, connect or TLS handshake failed). ERR_REQUEST_TIMEOUT: it may have been sent, and
  * nobody knows what became of it (time-out, broken connection, answer too large or cut). */

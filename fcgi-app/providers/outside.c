@@ -12,6 +12,11 @@
  * the future again. If he dies while he tries, the next one tries when his time has passed. Any
  * answer closes it.
  *
+ * The OAuth2 server has few places and quick answers, and a page that was idle asks six things at
+ * once: his callers wait a moment for a place before they are refused, but not behind a call that
+ * takes longer than that, so that one who hangs costs a worker next to nothing until the breaker
+ * opens. Waiting is by looking again: whoever leaves a place tells nobody, since he may be killed.
+ *
  * What counts against a provider is that he does not answer, or says that he cannot (5xx, 429); not
  * a time-out of a call that got only the rest of a budget. M-Pesa says 500 for "still in process"
  * and for "you sent this twice": his 500 is an answer like any other.
@@ -31,6 +36,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PLACES 64     /* PROVIDER_AT_ONCE is at most this */
@@ -38,6 +44,7 @@
 #define GRACE_MS 1000 /* how much longer than its budget a call may really take */
 #define ANSWER_MAX (256 * 1024)
 #define NS_IN_MS 1000000
+#define NAP_NS (2 * NS_IN_MS) /* between two looks for a place */
 
 struct shared {
     _Atomic uint64_t places[PLACES];
@@ -51,14 +58,37 @@ static struct shared *all = own;
 
 static const struct {
     const char *name;
-    bool says_500; /* in the normal course of things */
+    bool says_500;       /* in the normal course of things */
+    int64_t patience_ms; /* how long a call may wait for a place */
 } providers[PROVIDER__COUNT] = {
     [PROVIDER_STRIPE] = {.name = "stripe"},
     [PROVIDER_DARAJA] = {.name = "mpesa", .says_500 = true},
     [PROVIDER_AFRICASTALKING] = {.name = "africastalking"},
-    [PROVIDER_OAUTH2] = {.name = "oauth2"},
+    [PROVIDER_OAUTH2] = {.name = "oauth2", .patience_ms = 100},
     [PROVIDER_MAIL] = {.name = "mail"},
 };
+
+/* The OAuth2 server is asked on the way into the shop: he gets less of both. */
+static int64_t
+at_once(enum provider p)
+{
+    return p == PROVIDER_OAUTH2 ? conf->oauth2_at_once : conf->provider_at_once;
+}
+
+static int64_t
+longest_ms(enum provider p)
+{
+    return p == PROVIDER_OAUTH2 ? conf->oauth2_timeout.ms : conf->provider_timeout.ms;
+}
+
+/* How long a call to him may take now. */
+static int64_t
+time_for(const struct ctx *ctx, enum provider p)
+{
+    int64_t left = outside_budget(ctx);
+
+    return left < longest_ms(p) ? left : longest_ms(p);
+}
 
 /* What one call is and what came of it, for the log. */
 struct outcome {
@@ -89,16 +119,50 @@ is_free(uint64_t place, int64_t now)
 
 /* Our place, and what we wrote into it; NULL if all are taken. */
 static _Atomic uint64_t *
-take_place(struct shared *s, int64_t now, int64_t total_ms, uint64_t *mine)
+take_place(enum provider p, int64_t now, int64_t total_ms, uint64_t *mine)
 {
+    struct shared *s = &all[p];
+
     *mine = place_of(getpid(), now + total_ms + GRACE_MS);
-    for (int64_t i = 0; i < conf->provider_at_once && i < PLACES; i++) {
+    for (int64_t i = 0; i < at_once(p) && i < PLACES; i++) {
         uint64_t old = atomic_load(&s->places[i]);
 
         if (is_free(old, now) && atomic_compare_exchange_strong(&s->places[i], &old, *mine))
             return &s->places[i];
     }
     return NULL;
+}
+
+/* Whether a call is under way for longer than his callers would wait. */
+static bool
+is_slow(enum provider p, int64_t now)
+{
+    for (int64_t i = 0; i < at_once(p) && i < PLACES; i++) {
+        uint64_t place = atomic_load(&all[p].places[i]);
+        int64_t since = (int64_t)(place >> PID_BITS) - GRACE_MS - longest_ms(p);
+
+        if (place != 0 && now - since > providers[p].patience_ms)
+            return true;
+    }
+    return false;
+}
+
+/* The same; waits for one as long as his callers may, unless he is slow or left alone. */
+static _Atomic uint64_t *
+wait_for_place(enum provider p, int64_t total_ms, uint64_t *mine)
+{
+    const struct timespec nap = {.tv_nsec = NAP_NS};
+    int64_t until = mono_ms() + providers[p].patience_ms;
+
+    for (;;) {
+        int64_t now = mono_ms();
+        _Atomic uint64_t *place = take_place(p, now, total_ms, mine);
+
+        if (place != NULL || now >= until || is_slow(p, now) ||
+            atomic_load(&all[p].alone_until) > now)
+            return place;
+        nanosleep(&nap, NULL);
+    }
 }
 
 static void
@@ -190,7 +254,7 @@ call_once(struct ctx *ctx, const struct guarded *g, int64_t total_ms, struct out
     int64_t since = mono_ms();
     enum err e = g->call(ctx, total_ms, g->arg);
     /* Not so if what was left of the budget was too little to judge him by. */
-    bool counts = total_ms * 2 >= conf->provider_timeout.ms || mono_ms() - since < total_ms;
+    bool counts = total_ms * 2 >= longest_ms(g->p) || mono_ms() - since < total_ms;
 
     if (g->answer != NULL) {
         o->status = g->answer->status;
@@ -234,18 +298,18 @@ static enum err
 guard(struct ctx *ctx, const struct guarded *g)
 {
     struct shared *s = &all[g->p];
-    int64_t since_ns = clock_mono_ns(), now = since_ns / NS_IN_MS, left = outside_budget(ctx);
+    int64_t since_ns = clock_mono_ns(), left = time_for(ctx, g->p);
     struct outcome o = {.word = "failure"};
     uint64_t mine;
     enum err e;
 
-    _Atomic uint64_t *place = left == 0 ? NULL : take_place(s, now, left, &mine);
+    _Atomic uint64_t *place = left == 0 ? NULL : wait_for_place(g->p, left, &mine);
     if (left == 0) {
         e = refuse(&o, "the budget of time is spent");
     } else if (place == NULL) {
         e = refuse(&o, "too many calls at once");
     } else {
-        e = may_try(s, now, left) ? call_once(ctx, g, left, &o) : refuse(&o, "is left alone");
+        e = may_try(s, mono_ms(), left) ? call_once(ctx, g, left, &o) : refuse(&o, "is left alone");
         give_back(place, mine);
     }
     tell(g->p, g->operation, &o, since_ns);
@@ -256,13 +320,13 @@ bool
 outside_wait(struct ctx *ctx, enum provider p, const char *operation, struct outside_wait *out)
 {
     struct shared *s = &all[p];
-    int64_t since_ns = clock_mono_ns(), now = since_ns / NS_IN_MS, left = outside_budget(ctx);
+    int64_t since_ns = clock_mono_ns(), now = since_ns / NS_IN_MS, left = time_for(ctx, p);
     struct outcome o;
 
     *out = (struct outside_wait){0};
     if (atomic_load(&s->alone_until) > now)
         refuse(&o, "is left alone");
-    else if (left > 0 && (out->place = take_place(s, now, left, &out->mine)) != NULL)
+    else if (left > 0 && (out->place = take_place(p, now, left, &out->mine)) != NULL)
         return true;
     else
         refuse(&o, left == 0 ? "the budget of time is spent" : "too many calls at once");

@@ -2,13 +2,15 @@
  * providers/outside: one call to an outside party, guarded.
  *
  * A provider that hangs must not take the pool with it (DESIGN, section 5; seed hole 25): each has
- * at most conf->provider_at_once calls under way in the processes of one program, and after
+ * at most conf->provider_at_once calls under way (the OAuth2 server: conf->oauth2_at_once, for
+ * which a call waits up to 100 ms) in the processes of one program, and after
  * conf->provider_failures calls without an answer it is left alone for conf->provider_pause, after
  * which one call tries again. Both counts live in memory shared by the program's processes; a
  * process that is killed in a call gives its place back.
  *
  * All calls of one piece of work share one budget of time, conf->provider_timeout from ctx->now_ms,
- * so that a request ends before its worker's deadline.
+ * so that a request ends before its worker's deadline. A call to the OAuth2 server may take at most
+ * conf->oauth2_timeout of it.
  *
  * README.md, "How to add a provider of payments", names the files, in their order.
  */

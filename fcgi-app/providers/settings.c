@@ -163,6 +163,20 @@ from_fault(const char *s)
     return good ? NULL : "must be one bare address: shop@example.com";
 }
 
+/* RFC 6749, section 3.3: words with one blank between. */
+static const char *
+scope_fault(const char *s)
+{
+    bool blank = true; /* the one before, or the beginning */
+
+    for (; *s != '\0'; s++) {
+        if (*s < ' ' || *s > '~' || *s == '"' || *s == '\\' || (*s == ' ' && blank))
+            break;
+        blank = *s == ' ';
+    }
+    return *s == '\0' && !blank ? NULL : "must be words with one blank between";
+}
+
 /* clang-format off */
 static const struct form {
     const char *name;
@@ -170,6 +184,10 @@ static const struct form {
     config_check *fault; /* of a text that is not empty */
 } forms[] = {
     {OF("PUBLIC_URL", public_url),                         http_url_fault},
+    {OF("OAUTH2_TOKEN_URL", oauth2_token_url),             http_endpoint_fault},
+    {OF("OAUTH2_INTROSPECT_URL", oauth2_introspect_url),   http_endpoint_fault},
+    {OF("OAUTH2_REVOKE_URL", oauth2_revoke_url),           http_endpoint_fault},
+    {OF("OAUTH2_SCOPE", oauth2_scope),                     scope_fault},
     {OF("STRIPE_API_BASE", stripe_api_base),               http_url_fault},
     {OF("STRIPE_SECRET_KEY", stripe_secret_key),           key_fault},
     {OF("STRIPE_WEBHOOK_SECRETS", stripe_webhook_secrets), webhook_secrets_fault},
@@ -199,6 +217,29 @@ check_public_url(const struct config *c, struct config_load *l)
     }
 }
 
+/* Introspection carries our secret and our buyers' tokens, so its address is held to the same rule
+ * as the others, private network or not (OWASP ASVS 4.0.3, V9.2.2): Hydra's admin port wants TLS,
+ * or to be on this host. */
+static void
+check_issuer(const struct config *c, struct config_load *l)
+{
+    static const struct {
+        const char *name;
+        size_t at;
+    } needed[] = {
+        {OF("OAUTH2_TOKEN_URL", oauth2_token_url)},
+        {OF("OAUTH2_INTROSPECT_URL", oauth2_introspect_url)},
+        {OF("OAUTH2_REVOKE_URL", oauth2_revoke_url)},
+        {OF("OAUTH2_CLIENT_ID", oauth2_client_id)},
+        {OF("OAUTH2_CLIENT_SECRET", oauth2_client_secret)},
+    };
+
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        if (strcmp(c->token_issuer, "oauth2") == 0 && *text_at(c, needed[i].at) == '\0')
+            config_fault(l, needed[i].name, "is needed with TOKEN_ISSUER=oauth2");
+    }
+}
+
 void
 settings_check(const struct config *c, struct config_load *l)
 {
@@ -213,4 +254,5 @@ settings_check(const struct config *c, struct config_load *l)
             config_fault(l, needs[i].needed, "is needed with %s", needs[i].name);
     }
     check_public_url(c, l);
+    check_issuer(c, l);
 }

@@ -22,12 +22,14 @@ static const char *const event_names[EVENT__COUNT] = {
     [EVENT_PROVIDER_SPOKE] = "provider.spoke",
     [EVENT_C2B_HEARD] = "c2b.heard",
     [EVENT_PASSWORD_FORGOTTEN] = "password.forgotten",
+    [EVENT_TOKEN_ENDED] = "token.ended",
 };
 
 static const char *const lane_names[LANE__COUNT] = {
     [LANE_PAYMENTS] = "payments",
     [LANE_CLOCK] = "clock",
     [LANE_MESSAGES] = "messages",
+    [LANE_TOKENS] = "tokens",
 };
 
 /* Who listens to what. */
@@ -49,6 +51,7 @@ static const struct {
     {EVENT_SESSION_ENDED, "sessions_bury", LANE_CLOCK},
     {EVENT_PASSWORD_FORGOTTEN, "reset_send", LANE_CLOCK},
     {EVENT_NAMES_CHANGED, "products_reindex", LANE_CLOCK},
+    {EVENT_TOKEN_ENDED, "external_revoke", LANE_TOKENS},
 };
 #define LISTENERS (sizeof(listeners) / sizeof(listeners[0]))
 

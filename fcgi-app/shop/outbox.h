@@ -18,6 +18,7 @@ enum event {
     EVENT_PAYMENT_INITIATED,  /* subject: the payment */
     EVENT_REFUND_REQUESTED,   /* subject: the refund */
     EVENT_SESSION_ENDED,      /* subject: the session */
+    EVENT_TOKEN_ENDED,        /* subject: a row of external_tokens that is to be revoked */
     EVENT_NAMES_CHANGED,      /* subject: the store or category that has a new name */
     EVENT_MESSAGE_QUEUED,     /* subject: the message */
     EVENT_PROVIDER_SPOKE,     /* subject: a row of provider_events that waits */
@@ -27,7 +28,7 @@ enum event {
 };
 
 /* A process of soko-jobs serves one lane, so that a hanging party delays only its own. */
-enum lane { LANE_PAYMENTS, LANE_CLOCK, LANE_MESSAGES, LANE__COUNT };
+enum lane { LANE_PAYMENTS, LANE_CLOCK, LANE_MESSAGES, LANE_TOKENS, LANE__COUNT };
 
 const char *event_name(enum event e);
 const char *lane_name(enum lane l);

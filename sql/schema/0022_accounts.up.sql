@@ -97,12 +97,14 @@ CREATE INDEX api_keys_of_account ON api_keys (account_id, created_at DESC) WHERE
 -- itself is sealed by DATA_KEY, since revoking it takes it. A session has one that has not ended.
 CREATE TABLE external_tokens (
     id         uuid PRIMARY KEY,
-    session_id uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    session_id uuid REFERENCES sessions ON DELETE CASCADE, -- null: it was obtained, and then not needed
     token_hash bytea NOT NULL UNIQUE CHECK (length(token_hash) = 32),
     sealed     bytea NOT NULL,
     issued_at  timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL,
     ended_at   timestamptz,  -- for us; from then on it opens nothing
-    revoked_at timestamptz   -- at the server
+    revoked_at timestamptz,  -- at the server
+    CHECK (session_id IS NOT NULL OR ended_at IS NOT NULL)
 );
+CREATE INDEX external_tokens_age ON external_tokens (expires_at);
 CREATE UNIQUE INDEX external_tokens_of_session ON external_tokens (session_id) WHERE ended_at IS NULL;

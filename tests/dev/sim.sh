@@ -13,7 +13,7 @@ sim_secrets() {
     old=$(cat "$kept" 2>/dev/null || true)
     for pair in STRIPE_SECRET_KEY=sk_test_ STRIPE_WEBHOOK_SECRETS=whsec_ DARAJA_CONSUMER_KEY= \
         DARAJA_CONSUMER_SECRET= DARAJA_PASSKEY= DARAJA_INITIATOR_PASSWORD= DARAJA_C2B_TOKEN= \
-        AT_API_KEY=atsk_ AT_REPORT_TOKEN=; do
+        AT_API_KEY=atsk_ AT_REPORT_TOKEN= OAUTH2_CLIENT_SECRET=s%/+:; do
         name=${pair%%=*}
         [[ $'\n'$old == *$'\n'"$name="* ]] ||
             old+=${old:+$'\n'}$name=${pair#*=}$(openssl rand -hex 32)
@@ -43,7 +43,8 @@ sim_ports() {
 
 sim_url() { say "http://127.0.0.1:$(<"$shop/run/sim.port")"; }
 
-# NAME=value for each setting that makes a shop talk to its simulator.
+# NAME=value for each setting that makes a shop talk to its simulator. Its OAuth2 server is asked with
+# TOKEN_ISSUER=oauth2 alone; client and secret hold what Basic must encode.
 sim_settings() {
     cat "$shop/conf/sim-secrets"
     cat <<END
@@ -56,6 +57,10 @@ DARAJA_CERTIFICATE=$shop/tls/daraja.pem
 DARAJA_ADDRESSES=127.0.0.1,::1
 AT_BASE_URL=$(sim_url)
 AT_USERNAME=sandbox
+OAUTH2_TOKEN_URL=$(sim_url)/oauth2/token
+OAUTH2_INTROSPECT_URL=$(sim_url)/admin/oauth2/introspect
+OAUTH2_REVOKE_URL=$(sim_url)/oauth2/revoke
+OAUTH2_CLIENT_ID=soko+shop
 SMTP_URL=smtp://127.0.0.1:$(<"$shop/run/sim.smtp")
 MAIL_FROM=shop@example.com
 END

@@ -555,4 +555,5 @@ def test_limits_are_said_and_counted():
         check('x-ratelimit-limit' not in shop.call('GET', path).headers, f'{path} counts')
 
 
-suite.main()
+if __name__ == '__main__':
+    suite.main()

@@ -86,13 +86,13 @@ issue(struct ctx *ctx, struct uuid session, struct uuid account, enum role role,
     out->refresh = secret_token(ctx->arena);
     out->access = external->token;
     out->access_ms = external->expires_ms - ctx->now_ms;
-    if (out->access == NULL) {
+    if (!external_is_on()) {
         out->access = token_issue(ctx->arena, conf->token_key, &claims);
         out->access_ms = conf->access_token_ttl.ms;
     }
     secret_sha256(out->refresh, strlen(out->refresh), hash);
     pg_queue(ctx, ACCOUNTS_REFRESH_TOKEN_ADD, ARG_BYTES(hash, sizeof(hash)), ARG_ID(session));
-    return external_keep(ctx, session, external);
+    return external_keep(ctx, session, account, role, external);
 }
 
 /* The tombstone outlives every access token of the session. */
@@ -170,19 +170,27 @@ find(struct ctx *ctx, const uint8_t hash[SHA256_SIZE], struct refresh_row *row)
 }
 
 enum err
-sessions_refresh_look(struct ctx *ctx, const char *refresh)
+sessions_refresh_look(struct ctx *ctx, const char *refresh, bool *wants_token)
 {
+    struct external_token again = {0};
     uint8_t hash[SHA256_SIZE];
     struct refresh_row row = {0};
 
+    *wants_token = false;
     secret_sha256(refresh, strlen(refresh), hash);
-    return find(ctx, hash, &row);
+    enum err e = find(ctx, hash, &row);
+    if (e == OK)
+        e = external_again(ctx, hash, &again);
+    if (e == OK)
+        *wants_token = external_is_on() && again.token == NULL && !(row.is_rotated && row.is_stale);
+    return e;
 }
 
 enum err
 sessions_refresh(struct ctx *ctx, const char *refresh, const char *wanted,
                  const struct external_token *external, struct session_tokens *out)
 {
+    struct external_token again;
     uint8_t hash[SHA256_SIZE];
     struct refresh_row row = {0};
     struct holder_row holder = {0};
@@ -211,6 +219,12 @@ sessions_refresh(struct ctx *ctx, const char *refresh, const char *wanted,
     e = sessions_choose_role(ctx, &held, wanted != NULL ? wanted : row.role, &role);
     if (e == OK)
         e = sessions_demand_factor(ctx, role, row.second_factor);
+    if (e == OK)
+        e = external_again(ctx, hash, &again);
+    if (e == OK && again.token != NULL) {
+        e = external_throw_away(ctx, external);
+        external = &again;
+    }
     if (e != OK)
         return e;
     pg_queue(ctx, ACCOUNTS_REFRESH_TOKEN_ROTATE, ARG_BYTES(hash, sizeof(hash)));

@@ -329,8 +329,20 @@ note_address(struct ctx *ctx, const struct signing_in *s)
     return e;
 }
 
+/* What was refused needs no token; the refusal is kept with what revokes it. */
 static enum err
-login_finish(struct req *rq)
+give_up_token(struct ctx *ctx, enum err e, const struct external_token *t)
+{
+    if (t->token == NULL || (e != ERR_UNAUTHORIZED && e != ERR_FORBIDDEN && e != ERR_RATE_LIMITED))
+        return e;
+    enum err thrown = external_throw_away(ctx, t);
+    if (thrown == OK)
+        tx_keep(ctx);
+    return thrown == OK ? e : thrown;
+}
+
+static enum err
+open_session(struct req *rq)
 {
     struct signing_in *s = rq->step;
     struct ctx *ctx = &rq->ctx;
@@ -363,28 +375,51 @@ login_finish(struct req *rq)
 }
 
 static enum err
+login_finish(struct req *rq)
+{
+    struct signing_in *s = rq->step;
+
+    return give_up_token(&rq->ctx, open_session(rq), &s->external);
+}
+
+/* From step to step of a refresh. */
+struct refreshing {
+    bool wants_token;
+    struct external_token external;
+};
+
+static enum err
 refresh_start(struct req *rq)
 {
     const struct refresh_in *in = rq->in;
+    struct refreshing *r = arena_alloc(rq->ctx.arena, sizeof(*r));
 
-    rq->step = arena_alloc(rq->ctx.arena, sizeof(struct external_token));
-    return external_is_on() ? sessions_refresh_look(&rq->ctx, in->refresh_token) : OK;
+    *r = (struct refreshing){0};
+    rq->step = r;
+    if (!external_is_on())
+        return OK;
+    return sessions_refresh_look(&rq->ctx, in->refresh_token, &r->wants_token);
 }
 
 static enum err
 refresh_call(struct req *rq)
 {
-    return external_obtain(&rq->ctx, rq->step);
+    struct refreshing *r = rq->step;
+
+    return r->wants_token ? external_obtain(&rq->ctx, &r->external) : OK;
 }
 
 static enum err
 refresh_finish(struct req *rq)
 {
     const struct refresh_in *in = rq->in;
+    struct refreshing *r = rq->step;
     struct session_tokens tokens;
 
-    enum err e = sessions_refresh(&rq->ctx, in->refresh_token, in->role, rq->step, &tokens);
-    return e != OK ? e : reply_session(rq, &tokens);
+    enum err e = sessions_refresh(&rq->ctx, in->refresh_token, in->role, &r->external, &tokens);
+    if (e == OK)
+        e = reply_session(rq, &tokens);
+    return give_up_token(&rq->ctx, e, &r->external);
 }
 
 static enum err

@@ -10,7 +10,7 @@ and secret), its scopes OAUTH2_SCOPE ("api").
 
     POST /sim/oauth2/tokens {"sub", "scope", "client_id", "expires_in", "ext"}  a token for somebody, all
                                      optional: {"access_token": ...}
-    GET  /sim/oauth2/tokens          how many are active
+    GET  /sim/oauth2/tokens          how many are active, and which
 
 Knobs: token       expires_in n, type "Bearer" (of the case of token_type), scope "other" (granted, not asked)
        introspect  aud "text" (a text, not an array), members {...}: put over the answer; demand_auth true:
@@ -130,8 +130,8 @@ class Oauth2:
             return None
         with self.world.lock:
             if request.method != 'POST':
-                return Response.json({'active': sum(t['exp'] > self.world.now()
-                                                    for t in self.tokens.values())})
+                active = [token for token, t in self.tokens.items() if t['exp'] > self.world.now()]
+                return Response.json({'active': len(active), 'tokens': active})
             body = request.json() or {}
             client = body.get('client_id', self.client)
             return Response.json({'access_token': self._issue(
