@@ -36,6 +36,7 @@ int ctl_migrate_down(const struct ctl_options *o);
 int ctl_migrate_status(const struct ctl_options *o);
 int ctl_user_create(const struct ctl_options *o);
 int ctl_user_totp_off(const struct ctl_options *o);
+int ctl_user_import(const struct ctl_options *o);
 int ctl_demo_load(const struct ctl_options *o);
 int ctl_product_import(const struct ctl_options *o);
 int ctl_product_export(const struct ctl_options *o);

@@ -113,6 +113,8 @@ static const struct command {
     {"user", "totp-off", "--email E|--phone P|--username U",
      "switch an account's second factor off, for who lost it; ends the account's sessions", true,
      ctl_user_totp_off},
+    {"user", "import", "FILE [--refused FILE]",
+     "bring accounts over, from CSV, with the hashes of their passwords", true, ctl_user_import},
     {"product", "import", "FILE [--format csv|jsonl] [--owner EMAIL] [--refused FILE] [--again]",
      "put goods into stores, from CSV or JSON Lines; interrupted, it goes on where it was", true,
      ctl_product_import},

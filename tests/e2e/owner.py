@@ -125,6 +125,10 @@ class Held:
             " UNION SELECT a.pid FROM waiting w JOIN pg_stat_activity a ON w.pid = ANY (pg_blocking_pids(a.pid)))"
             " SELECT count(*) FROM waiting", holder=self.pid)) >= count, f'{count} that wait')
 
+    def commit(self):
+        """Who waited goes on, and sees it."""
+        self._say('COMMIT;')
+
     def __exit__(self, *_):
         self._say('ROLLBACK;')
         self.psql.stdin.close()

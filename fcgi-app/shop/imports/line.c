@@ -7,7 +7,6 @@
 #include "shop/catalog/products.h"
 
 #include <string.h>
-#include <strings.h>
 
 #define NAME_MAX_CHARACTERS 255
 #define BLANKS " \t\r\n"
@@ -50,38 +49,15 @@ import_sent(const struct import_line *line, const char *field)
     return input_sent(&import_in, line->in, field);
 }
 
-static size_t
-column_index(const char *const *names, size_t count, const char *name)
-{
-    size_t i = 0;
-
-    while (i < count && strcmp(names[i], name) != 0)
-        i++;
-    return i;
-}
-
 enum err
 import_header_read(struct arena *a, struct problems *list, const struct csv_record *r,
                    struct import_header *out)
 {
-    *out = (struct import_header){0};
-    if (r->fault != NULL)
-        return problems_add(a, list, ERR_VALIDATION, NULL, NULL, "the first line %s", r->fault);
-    for (size_t i = 0; i < r->count; i++) {
-        const char *name = r->fields[i];
-        size_t known = column_index(import_columns, import_columns_count, name);
-        if (known == import_columns_count)
-            problems_add(a, list, ERR_VALIDATION, utf8_valid(name, r->lens[i]) ? name : NULL, NULL,
-                         "column %d is not a known one", (int)i + 1);
-        else if (column_index(out->names, out->count, name) < out->count)
-            problems_add(a, list, ERR_VALIDATION, name, NULL, "the column stands twice");
-        out->names[out->count++] = known < import_columns_count ? import_columns[known] : "";
-    }
-    for (size_t i = 0; i < import_in.count; i++) {
+    header_read(a, list, r, import_columns, import_columns_count, out);
+    for (size_t i = 0; r->fault == NULL && i < import_in.count; i++) {
         const struct field *f = &import_in.fields[i];
-        if ((f->required || strcmp(f->name, "sku") == 0) &&
-            column_index(out->names, out->count, f->name) == out->count)
-            problems_add(a, list, ERR_VALIDATION, f->name, NULL, "the column is missing");
+        if ((f->required || strcmp(f->name, "sku") == 0) && !header_has(out, f->name))
+            header_miss(a, list, f->name);
     }
     return list->first != NULL ? ERR_VALIDATION : OK;
 }
@@ -115,13 +91,7 @@ import_line_csv(struct arena *a, const struct import_header *header, const struc
     bool no_description = false;
 
     *line = (struct import_line){.number = r->line};
-    if (r->fault == NULL && r->count != header->count)
-        problems_add(a, &line->problems, ERR_VALIDATION, NULL, NULL,
-                     "has %d columns, where the first line has %d", (int)r->count,
-                     (int)header->count);
-    else if (r->fault != NULL)
-        problems_add(a, &line->problems, ERR_VALIDATION, NULL, NULL, "%s", r->fault);
-    if (line->problems.first != NULL)
+    if (header_fits(a, &line->problems, header, r) != OK)
         return;
     for (size_t i = 0; i < r->count; i++) {
         struct input_text *t = &texts[i];
@@ -132,10 +102,8 @@ import_line_csv(struct arena *a, const struct import_header *header, const struc
             line->no_weight = t->len == 0;
         else if (strcmp(t->name, "description") == 0)
             no_description = t->len == 0;
-        else if (strcmp(t->name, "is_active") == 0 && strcasecmp(t->s, "true") == 0)
-            t->s = "true";
-        else if (strcmp(t->name, "is_active") == 0 && strcasecmp(t->s, "false") == 0)
-            t->s = "false";
+        else if (strcmp(t->name, "is_active") == 0)
+            t->s = header_truth(t->s);
     }
     if (input_from_texts(a, &line->problems, &import_in, texts, r->count, &in) != OK)
         return;

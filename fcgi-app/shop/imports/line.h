@@ -7,8 +7,7 @@
 #ifndef SOKO_SHOP_IMPORTS_LINE_H
 #define SOKO_SHOP_IMPORTS_LINE_H
 
-#include "base/csv.h"
-#include "base/fields.h"
+#include "shop/imports/header.h"
 
 /* The columns, in the order in which an export has them. */
 extern const char *const import_columns[];
@@ -37,12 +36,6 @@ struct import_line {
 
 /* Whether a field was sent: what was not leaves an existing product's alone. */
 bool import_sent(const struct import_line *line, const char *field);
-
-/* Which column of a CSV file is which: what its first line says. */
-struct import_header {
-    const char *names[CSV_FIELDS_MAX];
-    size_t count;
-};
 
 /* Reads the first line. ERR_VALIDATION after adding a problem for each column that is not known,
  * stands twice, or is missing although it is required. */
