@@ -52,14 +52,20 @@ int
 ctl_user_totp_off(const struct ctl_options *o)
 {
     struct ctx *ctx = ctl_open();
-    const struct input_text options[] = {
-        {"email", o->email, o->email != NULL ? strlen(o->email) : 0},
-        {"phone", o->phone, o->phone != NULL ? strlen(o->phone) : 0},
-        {"username", o->username, o->username != NULL ? strlen(o->username) : 0},
+    struct input_text options[] = {
+        {.name = "email", .s = o->email},
+        {.name = "phone", .s = o->phone},
+        {.name = "username", .s = o->username},
     };
+    size_t count = sizeof(options) / sizeof(options[0]);
     void *in;
 
-    enum err e = input_from_texts(ctx->arena, &ctx->problems, &named, options, 3, &in);
+    for (size_t i = 0; i < count; i++) {
+        if (options[i].s == NULL)
+            options[i].s = ""; /* as if it were not there */
+        options[i].len = strlen(options[i].s);
+    }
+    enum err e = input_from_texts(ctx->arena, &ctx->problems, &named, options, count, &in);
     if (e == OK) {
         ctx->cache = cache_new(conf->redis_address, conf->redis_timeout.ms);
         e = tx_run(ctx, off_work, in);

@@ -37,6 +37,11 @@ def is_over(token):
     demand(shop.call('GET', '/auth/sessions', token=token), 401, 'UNAUTHORIZED')
 
 
+def key_of(who, role='admin'):
+    """An API key of somebody who acts in that role."""
+    return demand(who.call('POST', '/api-keys', {'name': 'A machine', 'role': role, 'scope': 'read'}), 201).data['key']
+
+
 def new_admin(name='Ann'):
     """An administrator who has no second factor, signed in as a buyer."""
     ann = Person(name)
@@ -55,6 +60,7 @@ def only_admin():
 # What is done before the demand.
 early, early_too, cached = (Person(name, 'admin') for name in ('Early', 'Too', 'Cached'))
 proved = Person('Proved', 'admin').enrol()
+early_key, early_buyer_key, proved_key = key_of(early), key_of(early, 'buyer'), key_of(proved)
 elsewhere = demand(proved.sign_in(proved.code(1)), 200).data
 
 
@@ -62,6 +68,8 @@ elsewhere = demand(proved.sign_in(proved.code(1)), 200).data
 def test_without_the_demand_administrators_need_none():
     for who in (early, early_too, cached, proved):
         demand(who.call('GET', ADMIN), 200)
+    for key in (early_key, proved_key):
+        demand(shop.call('GET', ADMIN, token=key), 200)
     require('admin')
 
 
@@ -81,6 +89,18 @@ def test_a_session_from_before_the_demand_does_not_act_as_admin():
     demand(cached.call('GET', '/auth/sessions'), 200)
     needs_factor(cached.call('GET', ADMIN))
     demand(cached.call('GET', '/auth/sessions'), 200)
+
+
+@suite.test
+def test_an_api_key_in_the_role_needs_a_factor_of_its_account():
+    redis('FLUSHALL')
+    demand(shop.call('GET', ADMIN, token=early_key), 401, 'UNAUTHORIZED')
+    demand(shop.call('GET', '/cart', token=early_buyer_key), 200)
+    for _ in range(2):
+        demand(shop.call('GET', ADMIN, token=proved_key), 200)
+    lone = only_admin()
+    needs_factor(lone.call('POST', '/api-keys', {'name': 'A machine', 'role': 'admin', 'scope': 'write'}))
+    equal(demand(lone.call('GET', '/api-keys'), 200).data, [], 'keys')
 
 
 @suite.test
@@ -170,9 +190,11 @@ def test_turning_it_off_ends_what_acts_as_admin():
 @suite.test
 def test_sokoctl_switches_it_off_and_ends_what_acts_as_admin():
     demand(shop.call('GET', ADMIN, token=proved.token), 200)
+    demand(shop.call('GET', ADMIN, token=proved_key), 200)
     ctl('user', 'totp-off', '--email', proved.email)
     is_over(proved.token)
     is_over(elsewhere['access_token'])
+    demand(shop.call('GET', ADMIN, token=proved_key), 401, 'UNAUTHORIZED')
     needs_factor(proved.sign_in())
 
 

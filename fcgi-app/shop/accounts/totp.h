@@ -68,7 +68,8 @@ enum err totp_new_codes(struct ctx *ctx, struct uuid account,
                         const char *codes[TOTP_RECOVERY_CODES]);
 
 /* Removes the factor, its recovery codes, and every session of the account but `spared` (nil: none
- * is), whose mark goes. ERR_NOT_FOUND, with a problem, if there is none. */
+ * is), whose mark goes; API keys in a role that takes it are refused from then on. ERR_NOT_FOUND,
+ * with a problem, if there is none. */
 enum err totp_off(struct ctx *ctx, struct uuid account, struct uuid spared);
 
 #endif
