@@ -3,9 +3,7 @@
  * with, switches an account's second factor off. Every session ends: the telephone may be with
  * somebody else. Redis is told too; if it is away, soko-jobs tells it later (sessions.h).
  */
-#include "base/config.h"
 #include "ctl.h"
-#include "io/cache.h"
 #include "io/tx.h"
 #include "shop/accounts/totp.h"
 
@@ -66,11 +64,8 @@ ctl_user_totp_off(const struct ctl_options *o)
         options[i].len = strlen(options[i].s);
     }
     enum err e = input_from_texts(ctx->arena, &ctx->problems, &named, options, count, &in);
-    if (e == OK) {
-        ctx->cache = cache_new(conf->redis_address, conf->redis_timeout.ms);
+    if (e == OK)
         e = tx_run(ctx, off_work, in);
-        cache_free(ctx->cache);
-    }
     if (e != OK) {
         ctl_complain(ctx, e);
         return CTL_FAILED;
