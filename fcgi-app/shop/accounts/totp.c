@@ -22,7 +22,6 @@
 #include "io/tx.h"
 #include "shop/accounts/keys.h"
 #include "shop/accounts/otp.h"
-#include "shop/accounts/keys.h"
 #include "shop/accounts/sessions.h"
 #include "shop/accounts/throttle.h"
 #include "shop/audit.h"
@@ -286,8 +285,6 @@ totp_off(struct ctx *ctx, struct uuid account, struct uuid spared)
         return fail(ctx, ERR_NOT_FOUND, NULL, "this account has no second factor");
     if (e == OK)
         e = sessions_end_others(ctx, account, spared, "second_factor_off");
-    if (e == OK)
-        e = keys_recheck(ctx, account);
     if (e == OK && !uuid_is_nil(spared))
         e = pg_touch(ctx, TOTP_MARK_SESSION, NULL, ARG_ID(spared), ARG_BOOL(false));
     if (e == OK)
