@@ -158,7 +158,7 @@ def with_verification(what):
     demand(shop.call('PUT', '/auth/profile', {'phone': f'+2547{secrets.randbelow(10 ** 8):08}'},
                      who['access_token']), 200)
     return who, f'/auth/verify-{what}', SEND_A_CODE, lambda: int(sql_one(
-        "SELECT sum(sent) FROM one_time_codes WHERE account_id = :'id'", id=who['user']['id']))
+        "SELECT coalesce(sum(sent), 0) FROM one_time_codes WHERE account_id = :'id'", id=who['user']['id']))
 
 
 def with_image():
