@@ -554,6 +554,13 @@ def test_a_new_address_is_told_of():
     until(lambda: len(notices(ann.email)) == 2, 'another')
 
 
+@suite.test
+def test_a_new_key_is_told_of():
+    ann = Person()
+    demand(ann.call('POST', '/api-keys', {'name': 'till', 'role': 'buyer', 'scope': 'read'}), 201)
+    noticed(ann.email, 'An API key was created.')
+
+
 # --- common passwords -----------------------------------------------------------------------------
 
 @suite.test

@@ -25,7 +25,9 @@ enum {
     T_FAILURE,
     T_IS_SENT,
     T_MOVE_PHONE,
-    T_PARAMS
+    T_PARAMS,
+    T_SEALED,
+    T_AGE
 };
 
 static const struct pg_stmt more[] = {
@@ -47,6 +49,9 @@ static const struct pg_stmt more[] = {
     {"T_FAILURE", "SELECT failure AS s FROM messages WHERE id = $1", 1, false},
     {"T_IS_SENT", "UPDATE messages SET status = 'sent', provider_ref = $2 WHERE id = $1", 2, false},
     {"T_MOVE_PHONE", "UPDATE accounts SET phone = $2 WHERE id = $1", 2, false},
+    {"T_SEALED", "SELECT count(*) AS n FROM messages WHERE id = $1 AND sealed_params IS NOT NULL",
+     1, false},
+    {"T_AGE", "UPDATE messages SET send_until = now() WHERE id = $1", 1, false},
     {"T_PARAMS", "SELECT params::text AS s FROM messages WHERE id = $1", 1, false},
 };
 
@@ -121,6 +126,27 @@ static struct uuid
 new_sms(void)
 {
     struct person p = tell(any_phone(), NULL, TEMPLATE_WELCOME);
+    return message_of(&p, "sms");
+}
+
+/* A code by SMS, to somebody whom the account does not name. */
+static enum err
+tell_secret_work(struct ctx *c, void *arg)
+{
+    const struct message_param secrets[] = {{"code", "012345"}, {"minutes", "10"}};
+    const struct uuid *account = arg;
+
+    messages_send_to(c, *account, TEMPLATE_VERIFY, CHANNEL_SMS, any_phone(), secrets, 2,
+                     clock_ms() + 600000);
+    return OK;
+}
+
+static struct uuid
+new_secret(void)
+{
+    struct person p = tell(NULL, NULL, TEMPLATE_WELCOME);
+
+    ck_assert_int_eq(tx_run(ctx, tell_secret_work, &p.id), OK);
     return message_of(&p, "sms");
 }
 
@@ -270,10 +296,17 @@ static const struct {
 };
 /* clang-format on */
 
+static enum err
+sweep_work(struct ctx *c, void *arg)
+{
+    (void)arg;
+    return messages_sweep(c);
+}
+
 START_TEST(test_what_becomes_of_it)
 {
     const char *label = outcomes[_i].label;
-    struct uuid id = new_sms();
+    struct uuid id = new_secret();
     enum err e = OK;
 
     for (int n = 0; n < 4 && outcomes[_i].answers[n].body != NULL; n++) {
@@ -289,8 +322,34 @@ START_TEST(test_what_becomes_of_it)
     SEE(T_STATUS, id, outcomes[_i].status);
     SEE(T_REF, id, outcomes[_i].ref);
     SEE(T_FAILURE, id, outcomes[_i].failure);
+    /* What is sealed stays while it may be needed, and no longer. */
+    bool over =
+        strcmp(outcomes[_i].status, "sent") == 0 || strcmp(outcomes[_i].status, "failed") == 0;
+    ck_assert_int_eq(NUMBER(ctx, T_SEALED, ARG_ID(id)), over ? 0 : 1);
+    SEE(T_PARAMS, id, "{}");
     ck_assert_int_eq(NUMBER(ctx, T_UNSURE, ARG_ID(id)), outcomes[_i].unsure);
     ck_assert_int_eq(atomic_load(&wire->requests), outcomes[_i].sent);
+}
+END_TEST
+
+START_TEST(test_what_is_late_is_not_sent)
+{
+    const char *label = "late";
+    struct uuid id = new_secret(), swept = new_secret(), young = new_secret();
+
+    wire_replies_from(0, 201, RECIPIENT("101", "Success", "ATXid_1"));
+    ck_assert_int_eq(pg_touch(ctx, T_AGE, NULL, ARG_ID(id)), OK);
+    ck_assert_int_eq(deliver(id), OK);
+    SEE(T_STATUS, id, "failed");
+    SEE(T_FAILURE, id, "late");
+    ck_assert_int_eq(NUMBER(ctx, T_SEALED, ARG_ID(id)), 0);
+    ck_assert_int_eq(pg_touch(ctx, T_AGE, NULL, ARG_ID(swept)), OK);
+    ck_assert_int_eq(tx_run(ctx, sweep_work, NULL), OK);
+    ck_assert_int_eq(NUMBER(ctx, T_SEALED, ARG_ID(swept)), 0);
+    ck_assert_int_eq(NUMBER(ctx, T_SEALED, ARG_ID(young)), 1);
+    ck_assert_int_eq(deliver(swept), OK);
+    SEE(T_FAILURE, swept, "late");
+    ck_assert_int_eq(atomic_load(&wire->requests), 0);
 }
 END_TEST
 
@@ -424,6 +483,7 @@ main(void)
     tcase_add_test(t, test_an_event_without_its_row_is_done);
     tcase_add_test(t, test_what_is_said_goes_where_it_was_said_to);
     tcase_add_loop_test(t, test_what_becomes_of_it, 0, sizeof(outcomes) / sizeof(outcomes[0]));
+    tcase_add_test(t, test_what_is_late_is_not_sent);
     tcase_add_test(t, test_down);
     tcase_add_test(t, test_a_crash_while_sending);
     tcase_add_test(t, test_a_lease_that_is_lost);
