@@ -112,7 +112,7 @@ add_account(struct ctx *c)
     struct uuid id = new_id();
 
     pg_queue(c, ACCOUNTS_ADD, ARG_ID(id), ARG_TEXT("Test"), ARG_NULL, ARG_NULL,
-             ARG_TEXT(new_name(c->arena)), ARG_TEXT("$y$j9T$x"));
+             ARG_TEXT(new_name(c->arena)), ARG_TEXT(NO_PASSWORD));
     return id;
 }
 

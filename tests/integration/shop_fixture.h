@@ -16,6 +16,9 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+/* Of an account that nobody signs in to; such as libcrypt would write. */
+#define NO_PASSWORD "$y$j9T$bPih7Bj/ee151sfiu3QLU0$5muJqG5JbqWt9nX.uMhyo3NP2SB2zocrKlKwIIRjjS3"
+
 #undef fail /* an old name of check's; here it is io/ctx.h's */
 
 #define MORE_STMTS_MAX 24

@@ -25,9 +25,9 @@ enum {
     T_FAILURE,
     T_IS_SENT,
     T_MOVE_PHONE,
-    T_PARAMS,
     T_SEALED,
-    T_AGE
+    T_AGE,
+    T_PARAMS
 };
 
 static const struct pg_stmt more[] = {
@@ -92,7 +92,7 @@ tell_work(struct ctx *c, void *arg)
 
     pg_queue(c, ACCOUNTS_ADD, ARG_ID(p->id), ARG_TEXT(p->name), ARG_TEXT(p->email),
              ARG_TEXT(p->phone), ARG_TEXT(arena_printf(c->arena, "u%s", uuid_text(p->id, id))),
-             ARG_TEXT("$y$j9T$x"));
+             ARG_TEXT(NO_PASSWORD));
     if (p->t == TEMPLATE_WELCOME)
         messages_send(c, p->id, p->t, NULL, 0);
     else
