@@ -17,6 +17,7 @@
 #include "shop/accounts/codes.h"
 #include "shop/accounts/external.h"
 #include "shop/accounts/reset.h"
+#include "shop/accounts/keys.h"
 #include "shop/accounts/sessions.h"
 #include "shop/accounts/throttle.h"
 #include "shop/audit_seal.h"
@@ -242,6 +243,8 @@ sweep_work(struct ctx *ctx, void *arg)
         e = messages_sweep(ctx);
     if (e == OK)
         e = codes_sweep(ctx);
+    if (e == OK)
+        e = keys_sweep(ctx);
     return e != OK ? e : throttle_sweep(ctx);
 }
 

@@ -353,8 +353,8 @@ ctl_open(void)
     };
     ctx->arena = a;
     ctx->pg = pg_new(&options);
-    ctx->cache =
-        cache_new(conf->redis_address, conf->redis_timeout.ms); /* connects if it is asked */
+    /* For what ends sessions and keys; it connects only then. */
+    ctx->cache = cache_new(conf->redis_address, conf->redis_timeout.ms);
     ctx->now_ms = clock_ms();
     ctx->trace_id = "sokoctl";
     ctx->actor.operator= operator_name(a);

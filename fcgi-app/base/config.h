@@ -55,6 +55,7 @@ struct config {
     int64_t limit_login;
     int64_t limit_login_account;
     struct span login_address_ttl;
+    struct span api_key_kept;
     const char *trusted_proxies;
     const char *cors_origins;
     struct span idempotency_ttl;

@@ -80,6 +80,8 @@ const struct setting settings[] = {
         .doc = "failed sign-ins an hour at an account's name; a known address has its own; 0 is no limit"),
     ROW(login_address_ttl, "30d", 1, 365 * DAY,
         .doc = "how long an address stays known after a sign-in"),
+    ROW(api_key_kept, "90d", 1, 3650 * DAY,
+        .doc = "how long an API key is remembered that has expired or was revoked"),
     ROW(trusted_proxies, "", 0, 4096,
         .doc = "addresses or networks, with commas, whose X-Forwarded-For nginx believes; empty: nobody's"),
     ROW(cors_origins, "", 0, 4096,

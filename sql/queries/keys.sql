@@ -1,5 +1,5 @@
 -- domain: accounts
--- API keys. One that is revoked stays as a row, so that its hash is never anybody else's; it is shown to nobody.
+-- API keys. One that is revoked is shown to nobody.
 
 -- Whose key it is, if it may be used now: by its hash $1. Roles of $2 take a second factor. $3 how long a good answer
 -- may be used again, in ms; less if the key expires before. Notes that it was used, once a minute.
@@ -50,3 +50,7 @@ RETURNING encode(key_hash, 'hex') AS hash
 -- name: KEYS_OF_ACCOUNT
 SELECT encode(key_hash, 'hex') AS hash FROM api_keys
 WHERE account_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+
+-- name: KEYS_SWEEP
+DELETE FROM api_keys WHERE id IN
+    (SELECT id FROM api_keys WHERE least(revoked_at, expires_at) < now() - $1::bigint * interval '1 ms' LIMIT 1000)

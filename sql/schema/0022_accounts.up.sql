@@ -92,6 +92,7 @@ CREATE TABLE api_keys (
     revoked_at   timestamptz
 );
 CREATE INDEX api_keys_of_account ON api_keys (account_id, created_at DESC) WHERE revoked_at IS NULL;
+CREATE INDEX api_keys_age ON api_keys (least(revoked_at, expires_at));
 
 -- TOKEN_ISSUER=oauth2: the tokens of the OAuth2 server that sessions were given, by their SHA-256. The token
 -- itself is sealed by DATA_KEY, since revoking it takes it. A session has one that has not ended.

@@ -66,7 +66,7 @@ def test_the_console_sends_the_token_that_was_entered():
 @suite.test
 def test_the_pages_are_whole_and_need_nobody_else():
     with Browser() as browser:
-        for page in ('', 'import.html', 'signin.html', 'quickstart.html'):
+        for page in ('', 'import.html', 'machines.html', 'signin.html', 'quickstart.html'):
             browser.open(f'{base}/docs/{page}')
             check(browser.text('h1'), f'{page}: no heading')
             links = browser.script('return [...document.links].map(a => a.href)')

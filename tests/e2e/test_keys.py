@@ -2,7 +2,7 @@
 
 What each row of the route table does with a key is test_gate.py's and test_tenancy.py's.
 """
-# settings: LIMIT_PUBLIC=100000 LIMIT_SIGNED_IN=200000 TOKEN_CACHE=3s
+# settings: LIMIT_PUBLIC=100000 LIMIT_SIGNED_IN=200000 TOKEN_CACHE=3s JOBS_SWEEP=200ms API_KEY_KEPT=1d
 import glob
 import hashlib
 import json
@@ -212,6 +212,36 @@ def test_the_audit_log_names_the_key():
     equal(json.loads(rows[0][3]), {'role': 'admin', 'scope': 'write'}, 'facts')
     equal(sql_one("SELECT count(*) FROM messages WHERE account_id = :'me' AND template = 'notice'", me=me), '1',
           'notices')
+
+
+@suite.test
+def test_sixty_are_made_an_hour():
+    ann = shop.sign_up()
+    for _ in range(60):
+        revoke(ann, new_key(ann))
+    a = demand(shop.call('POST', '/api-keys', GOOD, ann['access_token']), 429, 'RATE_LIMITED')
+    check('retry-after' in a.headers, 'Retry-After')
+    equal(listed(ann), [], 'keys')
+    new_key(shop.sign_up('Ben'))
+
+
+@suite.test
+def test_what_is_over_is_forgotten_in_time():
+    ann = shop.sign_up()
+    keys = {word: new_key(ann, name=word)['id'] for word in ('living', 'lasting', 'expired', 'expired long ago',
+                                                              'revoked', 'revoked long ago')}
+    sql("""UPDATE api_keys SET expires_at = CASE name WHEN 'lasting' THEN now() + interval '1 day'
+               WHEN 'expired' THEN now() - interval '1 hour' WHEN 'expired long ago' THEN now() - interval '25 hours' END,
+           revoked_at = CASE name WHEN 'revoked' THEN now() - interval '1 hour'
+               WHEN 'revoked long ago' THEN now() - interval '25 hours' END WHERE account_id = :'me'""",
+        me=ann['user']['id'])
+
+    def there():
+        rows = sql("SELECT name FROM api_keys WHERE account_id = :'me' ORDER BY name", me=ann['user']['id'])
+        return [r[0] for r in rows]
+    until(lambda: len(there()) == 4, 'the sweep')
+    equal(there(), ['expired', 'lasting', 'living', 'revoked'], 'what is kept')
+    equal({k['id'] for k in listed(ann)}, {keys[w] for w in ('living', 'lasting', 'expired')}, 'list')
 
 
 # --- what ends a key ------------------------------------------------------------------------------

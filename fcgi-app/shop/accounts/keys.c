@@ -24,6 +24,7 @@
 #include "io/secret.h"
 #include "io/tx.h"
 #include "shop/accounts/sessions.h"
+#include "shop/accounts/throttle.h"
 #include "shop/accounts/totp.h"
 #include "shop/audit.h"
 #include "shop/messages.h"
@@ -33,6 +34,7 @@
 
 #define KEY_RANDOM 43 /* characters of secret_token() */
 #define KEYS_MAX 20
+#define KEYS_PER_HOUR 60 /* each is told of by a message */
 #define HINT 4
 #define ASK "ask"
 #define NS_IN_MS 1000000
@@ -242,6 +244,12 @@ keys_recheck(struct ctx *ctx, struct uuid account)
     return e;
 }
 
+enum err
+keys_sweep(struct ctx *ctx)
+{
+    return pg_touch(ctx, KEYS_SWEEP, NULL, ARG_INT(conf->api_key_kept.ms));
+}
+
 /* --- endpoints -------------------------------------------------------------------------------- */
 
 /* Whether a key in the role that was asked for may be made; under the account's lock. */
@@ -267,6 +275,8 @@ add(struct ctx *ctx, struct uuid id, const struct key_in *in, enum role role, co
 {
     const struct audit_fact facts[] = {{"role", role_name(role)}, {"scope", in->scope}};
     uint8_t hash[SHA256_SIZE];
+    char account[UUID_TEXT_SIZE];
+    struct try made;
     int64_t added = 0;
 
     secret_sha256(key, strlen(key), hash);
@@ -281,7 +291,8 @@ add(struct ctx *ctx, struct uuid id, const struct key_in *in, enum role role, co
                     KEYS_MAX);
     audit_add(ctx, AUDIT_KEY_CREATED, id, facts, sizeof(facts) / sizeof(facts[0]));
     messages_notice(ctx, ctx->actor.account, NOTICE_KEY_CREATED);
-    return OK;
+    return throttle_take(ctx, "api_key", uuid_text(ctx->actor.account, account), NULL,
+                         KEYS_PER_HOUR, &made);
 }
 
 static enum err

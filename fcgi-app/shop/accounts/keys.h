@@ -34,4 +34,7 @@ enum err keys_resolve(struct ctx *ctx, const char *key, struct caller *out);
  * commit on its keys are looked at anew. Call it beside sessions_end_others(). In a transaction. */
 enum err keys_recheck(struct ctx *ctx, struct uuid account);
 
+/* Removes keys that expired or were revoked conf->api_key_kept ago. In a transaction. */
+enum err keys_sweep(struct ctx *ctx);
+
 #endif
