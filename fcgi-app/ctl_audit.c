@@ -2,8 +2,7 @@
  * The audit log for the sysadmin: what stands in it, and whether it is what was written. The rules
  * of the second are shop/audit_verify's.
  *
- * A list is read in pages by id, so that it costs no memory however long it is. Ids follow the
- * order in which entries were begun, which is the order of their times but for moments.
+ * A list is read in pages, so that it costs no memory however long it is.
  */
 #include "base/config.h"
 #include "base/text.h"
@@ -25,19 +24,21 @@
 #define LINE_MAX_SIZE ((size_t)1 << 20)
 #define MAC_DIGITS 64
 #define MINUTE_MS 60000
+#define TIME_SIZE 64 /* of a time in PostgreSQL's form */
 
 struct entry_row {
     int64_t id;
+    const char *key; /* `at` without loss */
     const char *at, *event, *actor, *actor_role, *api_key, *operator, * subject, *address, *detail;
     const char *trace_id;
 };
 static const struct field entry_row_fields[] = {
-    FIELD(struct entry_row, id),         FIELD(struct entry_row, at),
-    FIELD(struct entry_row, event),      FIELD(struct entry_row, actor),
-    FIELD(struct entry_row, actor_role), FIELD(struct entry_row, api_key),
-    FIELD(struct entry_row, operator),   FIELD(struct entry_row, subject),
-    FIELD(struct entry_row, address),    FIELD(struct entry_row, detail),
-    FIELD(struct entry_row, trace_id),
+    FIELD(struct entry_row, key),     FIELD(struct entry_row, id),
+    FIELD(struct entry_row, at),      FIELD(struct entry_row, event),
+    FIELD(struct entry_row, actor),   FIELD(struct entry_row, actor_role),
+    FIELD(struct entry_row, api_key), FIELD(struct entry_row, operator),
+    FIELD(struct entry_row, subject), FIELD(struct entry_row, address),
+    FIELD(struct entry_row, detail),  FIELD(struct entry_row, trace_id),
 };
 static const struct input entry_row = INPUT(entry_row, "AuditEntryLine", NULL);
 
@@ -72,12 +73,8 @@ static bool
 read_event(const char *text, struct pg_arg *out)
 {
     *out = ARG_TEXT(text);
-    if (text == NULL)
+    if (text == NULL || audit_is_event(text))
         return true;
-    for (enum audit e = 0; e < AUDIT__COUNT; e++) {
-        if (strcmp(audit_name(e), text) == 0)
-            return true;
-    }
     fprintf(stderr, "sokoctl: --event: is none of");
     for (enum audit e = 0; e < AUDIT__COUNT; e++)
         fprintf(stderr, " %s", audit_name(e));
@@ -141,7 +138,8 @@ print_json(struct arena *a, const struct entry_row *r)
 
 struct listing {
     struct pg_arg actor, subject, event, from, until;
-    int64_t after;
+    const char *after_time; /* NULL: from the beginning */
+    int64_t after_id;
     struct entry_row *rows;
     size_t count;
 };
@@ -151,14 +149,16 @@ read_page(struct ctx *ctx, void *arg)
 {
     struct listing *l = arg;
 
-    return pg_all(ctx, AUDIT_READ, &entry_row, &l->rows, &l->count, ARG_INT(l->after), l->actor,
-                  l->subject, l->event, l->from, l->until, ARG_INT(PAGE));
+    return pg_all(ctx, AUDIT_READ, &entry_row, &l->rows, &l->count, ARG_TEXT(l->after_time),
+                  ARG_INT(l->after_id), l->actor, l->subject, l->event, l->from, l->until,
+                  ARG_INT(PAGE));
 }
 
 int
 ctl_audit_list(const struct ctl_options *o)
 {
     struct listing l = {.count = PAGE};
+    char last[TIME_SIZE];
     enum err e = OK;
 
     if (!no_words(o, "audit list") || !read_id("actor", o->actor, &l.actor) ||
@@ -177,7 +177,11 @@ ctl_audit_list(const struct ctl_options *o)
                 print_json(a, &l.rows[i]);
             else
                 print_line(&l.rows[i]);
-            l.after = l.rows[i].id;
+        }
+        if (e == OK && l.count > 0) {
+            snprintf(last, sizeof(last), "%s", l.rows[l.count - 1].key);
+            l.after_time = last;
+            l.after_id = l.rows[l.count - 1].id;
         }
         if (e != OK)
             ctl_complain(&page, e);

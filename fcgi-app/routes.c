@@ -15,6 +15,7 @@
 #include "shop/accounts/reset.h"
 #include "shop/accounts/verify.h"
 #include "shop/addresses.h"
+#include "shop/audit_list.h"
 #include "shop/cart.h"
 #include "shop/catalog/categories.h"
 #include "shop/catalog/images.h"
@@ -118,6 +119,7 @@ const struct route routes[] = {
 
     {GET,    API "/admin/users",          ADMIN,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &admin_user_list},
     {PUT,    API "/admin/users/:id",      ADMIN_IN_PERSON, {ID_ACCOUNT},    STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &admin_user_update},
+    {GET,    API "/admin/audit",          ADMIN,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &audit_list},
 
     {POST,   API "/payments/stripe",                 BUYER,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_WIRE, CACHE_NEVER,  8 * KIB,  &payments_stripe},
     {POST,   API "/payments/mpesa",                  BUYER,     NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_WIRE, CACHE_NEVER,  8 * KIB,  &payments_mpesa},

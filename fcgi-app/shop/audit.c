@@ -9,6 +9,8 @@
 #include "io/pg.h"
 #include "shop/stmt.h"
 
+#include <string.h>
+
 #define DETAIL_MAX 4096
 
 static const char *const names[AUDIT__COUNT] = {
@@ -45,6 +47,16 @@ const char *
 audit_name(enum audit event)
 {
     return names[event];
+}
+
+bool
+audit_is_event(const char *name)
+{
+    for (enum audit e = 0; e < AUDIT__COUNT; e++) {
+        if (strcmp(names[e], name) == 0)
+            return true;
+    }
+    return false;
 }
 
 void

@@ -10,6 +10,7 @@
 
 #include "io/ctx.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum audit {
@@ -45,6 +46,9 @@ enum audit {
 
 /* "account.signed_in" and so on. */
 const char *audit_name(enum audit event);
+
+/* Whether one of them has this name. */
+bool audit_is_event(const char *name);
 
 /* What more there is to say: names and values of the entry's detail. */
 struct audit_fact {

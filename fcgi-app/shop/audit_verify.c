@@ -48,6 +48,7 @@ struct verdict {
     uint8_t key[SHA256_SIZE];
     int64_t count; /* links */
     int64_t number, settled;
+    int64_t seen;    /* entries up to it were looked at before */
     const char *mac; /* of the link before; NULL: it is not there */
     char mac_room[2 * SHA256_SIZE + 1];
     bool met; /* q->head */
@@ -150,7 +151,8 @@ look_at(struct verdict *v, struct arena *a, const struct audit_link *l)
         v->met = strcasecmp(l->mac, v->q->head.mac) == 0;
     v->count++;
     v->number = l->number;
-    v->settled = l->settled;
+    if (!bad && l->settled > v->settled)
+        v->settled = l->settled;
     snprintf(v->mac_room, sizeof(v->mac_room), "%s", l->mac);
     v->mac = v->mac_room;
 }
@@ -163,6 +165,7 @@ find_beginning(struct ctx *ctx, struct verdict *v)
     struct audit_link l = {.mac = ""};
 
     v->mac = "";
+    v->seen = INT64_MIN;
     if (after->number == 0)
         return OK;
     enum err e =
@@ -174,7 +177,7 @@ find_beginning(struct ctx *ctx, struct verdict *v)
         tell(v, "truncated: the chain does not go through %" PRId64 ":%s", after->number,
              after->mac);
     v->number = after->number;
-    v->settled = l.settled;
+    v->settled = v->seen = l.settled;
     snprintf(v->mac_room, sizeof(v->mac_room), "%s", after->mac);
     for (char *c = v->mac_room; *c != '\0'; c++)
         *c = (char)tolower((unsigned char)*c);
@@ -278,7 +281,7 @@ look_at_loose(struct verdict *v, const struct loose_row *r)
 static enum err
 walk_log(const struct ctx *ctx, struct verdict *v)
 {
-    int64_t after = INT64_MIN;
+    int64_t after = v->seen;
     bool more = true;
     enum err e = OK;
 

@@ -10,7 +10,8 @@
 
 struct audit_question {
     struct audit_anchor head;  /* a place that the chain must go through; number 0: none is known */
-    struct audit_anchor after; /* where to begin: links up to it were looked at before; 0: at 1 */
+    struct audit_anchor after; /* where to begin: links up to it, and entries up to what it says is
+                                  settled, were looked at before; number 0: at the first */
     int64_t late_ms;           /* after so long an entry must have a link */
 };
 

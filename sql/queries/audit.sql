@@ -75,18 +75,35 @@ WHERE c.number > $1 ORDER BY c.number LIMIT $2
 -- have one, in milliseconds: it is late if it is older, or of a time to come.
 -- name: AUDIT_LOOSE
 WITH page AS MATERIALIZED (SELECT id, at FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2),
-loose AS (SELECT id, at FROM page s WHERE NOT EXISTS (SELECT FROM audit_chain c WHERE c.entry = s.id))
+last AS MATERIALIZED (SELECT max(id) AS id FROM page),
+linked AS MATERIALIZED (SELECT c.entry FROM audit_chain c WHERE c.entry > $1 AND c.entry <= (SELECT id FROM last)),
+loose AS (SELECT id, at FROM page s WHERE NOT EXISTS (SELECT FROM linked c WHERE c.entry = s.id))
 SELECT coalesce(last.id, 0) AS last, last.id IS NOT NULL AS is_there, coalesce(l.id, 0) AS entry, l.id IS NOT NULL AS is_loose,
        coalesce(l.at < now() - $3 * interval '1 ms' OR l.at > now(), false) AS is_late
-FROM (SELECT max(id) AS id FROM page) AS last LEFT JOIN loose l ON true
+FROM last LEFT JOIN loose l ON true
 ORDER BY l.id
 
--- Entries behind $1, oldest first. $2 of an actor $3 on a subject $4 event $5 from $6 until $7 how many; null is any.
+-- Entries behind time $1 and id $2 (null: all), oldest first. $3 of an actor $4 on a subject $5 event $6 from $7 until
+-- $8 how many; null is any.
 -- name: AUDIT_READ custom
-SELECT id, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at, event, actor::text AS actor,
-       actor_role, api_key::text AS api_key, operator, subject::text AS subject, address, detail, trace_id
+SELECT id, at::text AS key, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at, event,
+       actor::text AS actor, actor_role, api_key::text AS api_key, operator, subject::text AS subject, address, detail, trace_id
 FROM audit_log
-WHERE id > $1 AND ($2::uuid IS NULL OR actor = $2) AND ($3::uuid IS NULL OR subject = $3)
-  AND ($4::text IS NULL OR event = $4) AND ($5::timestamptz IS NULL OR at >= $5)
-  AND ($6::timestamptz IS NULL OR at < $6)
-ORDER BY id LIMIT $7
+WHERE ($1::text IS NULL OR (at, id) > ($1::text::timestamptz, $2::bigint))
+  AND ($3::uuid IS NULL OR actor = $3) AND ($4::uuid IS NULL OR subject = $4) AND ($5::text IS NULL OR event = $5)
+  AND ($6::timestamptz IS NULL OR at >= $6) AND ($7::timestamptz IS NULL OR at < $7)
+ORDER BY at, id LIMIT $8
+
+-- For the administrator, newest first. $1 actor $2 subject $3 event $4 from $5 until; null is any.
+-- name: AUDIT_COUNT custom
+SELECT count(*) FROM (SELECT FROM audit_log
+    WHERE ($1::uuid IS NULL OR actor = $1) AND ($2::uuid IS NULL OR subject = $2) AND ($3::text IS NULL OR event = $3)
+      AND ($4::timestamptz IS NULL OR at >= $4) AND ($5::timestamptz IS NULL OR at < $5) LIMIT 10001) AS capped
+
+-- name: AUDIT_LIST custom
+SELECT id AS entry, at, event, actor, actor_role, api_key, operator, subject, address, detail::json AS detail, trace_id,
+       EXISTS (SELECT FROM audit_chain c WHERE c.entry = l.id) AS is_sealed
+FROM audit_log l
+WHERE ($1::uuid IS NULL OR actor = $1) AND ($2::uuid IS NULL OR subject = $2) AND ($3::text IS NULL OR event = $3)
+  AND ($4::timestamptz IS NULL OR at >= $4) AND ($5::timestamptz IS NULL OR at < $5)
+ORDER BY at DESC, l.id DESC LIMIT $6 OFFSET $7

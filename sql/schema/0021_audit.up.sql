@@ -14,8 +14,10 @@ CREATE TABLE audit_log (
     detail     text NOT NULL CHECK (length(detail) <= 4096 AND json_typeof(detail::json) = 'object'),
     trace_id   text NOT NULL
 );
-CREATE INDEX audit_log_of_actor ON audit_log (actor, id);
-CREATE INDEX audit_log_of_subject ON audit_log (subject, id);
+CREATE INDEX audit_log_by_time ON audit_log (at, id);
+CREATE INDEX audit_log_of_actor ON audit_log (actor, at, id);
+CREATE INDEX audit_log_of_subject ON audit_log (subject, at, id);
+CREATE INDEX audit_log_of_event ON audit_log (event, at, id);
 
 -- The chain: soko-jobs seals entries in the order in which it finds them, without a gap. `mac` is
 -- HMAC-SHA-256, by a key that the database does not hold, of the link before, of this one and of its entry

@@ -146,10 +146,18 @@ SQL
     fi
 }
 
+# The audit log as a log among others, for canary.py. A suite may have left PostgreSQL stopped.
+keep_audit() {
+    (shop_postgres off) && "$(pg_bin)/psql" -XqtA -h "$sockets" -U postgres -d soko \
+        -c 'SELECT to_json(l) FROM audit_log l ORDER BY id' >"$shop/log/audit.log" ||
+        say "    the audit log could not be read"
+}
+
 # Ends the suite's shop, and keeps what it wrote: a sanitizer's finding in a server's log is a
 # failure, whatever the client saw.
 test_shop_end() {
     local id=$1 kept=$state/log/test/$1.shop
+    keep_audit
     shop_down
     rm -rf "$kept"
     cp -r "$shop/log" "$kept"

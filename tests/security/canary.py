@@ -9,15 +9,25 @@ token, client_secret, e-mail address and phone number that the end-to-end tests 
 """
 import glob
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'e2e'))
 
 import leaks  # noqa: E402
 
+# audit: what was in the table at the end.
 SERVERS = ('soko-api-fast', 'soko-api-hash', 'soko-api-wire', 'jobs', 'nginx', 'nginx-access',
-           'nginx-error', 'postgres', 'redis', 'sim')
+           'nginx-error', 'postgres', 'redis', 'sim', 'audit')
+AUDIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'fcgi-app', 'shop', 'audit.c')
 SHOWN = 20
+
+
+def audited(paths):
+    """The events that audit.c names, and those that were written in the run."""
+    with open(AUDIT, encoding='utf-8') as f:
+        named = set(re.findall(r'^ *\[AUDIT_\w+\] = "([\w.]+)"', f.read(), re.M))
+    return named, {e['event'] for path in paths for e in leaks.read_json_lines(path)}
 
 
 class Tap:
@@ -53,6 +63,10 @@ def main(root):
         there = [p for p in kept if os.path.basename(p) == server + '.log']
         quiet = server in ('nginx', 'nginx-error', 'soko-api-wire')
         tap.say(bool(there if quiet else wrote), f'the logs of {server} were kept')
+
+    named, written = audited([p for p in kept if os.path.basename(p) == 'audit.log'])
+    tap.say(named and named <= written, 'every kind of event was written to an audit log',
+            (f'never: {event}' for event in sorted(named - written)))
 
     hits = {}
     for path in kept + own:
