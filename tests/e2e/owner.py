@@ -129,6 +129,10 @@ class Held:
         """Who waited goes on, and sees it."""
         self._say('COMMIT;')
 
+    def rollback(self):
+        """Who waited goes on, and sees nothing of it."""
+        self._say('ROLLBACK;')
+
     def __exit__(self, *_):
         self._say('ROLLBACK;')
         self.psql.stdin.close()
