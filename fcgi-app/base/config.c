@@ -18,6 +18,7 @@
 #include "base/listed.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define VALUE_MOST 8192
+#define KEY_LEAST 32    /* a secret of at least so many characters is a key */
+#define KEY_DIFFERENT 8 /* of which so many differ */
 
 /* Where a value came from, and its text. */
 struct slot {
@@ -163,6 +166,22 @@ is_word(const char *words, const char *s)
     return false;
 }
 
+/* Whether a key can have been made by chance: a word that stands in a manual, or one letter all
+ * along, has few different characters; of 32 hexadecimal digits at least eight differ, but for one
+ * key in twenty million (seed hole 36). */
+static bool
+is_by_chance(const char *key)
+{
+    bool seen[UCHAR_MAX + 1] = {false};
+    int different = 0;
+
+    for (const unsigned char *c = (const unsigned char *)key; *c != '\0'; c++) {
+        different += seen[*c] ? 0 : 1;
+        seen[*c] = true;
+    }
+    return different >= KEY_DIFFERENT;
+}
+
 static const char *
 check_text(struct arena *a, const struct setting *s, const char *value)
 {
@@ -182,6 +201,8 @@ check_text(struct arena *a, const struct setting *s, const char *value)
         return arena_printf(a, "must have at least %lld characters", (long long)s->min);
     if (n > s->max)
         return arena_printf(a, "must have at most %lld characters", (long long)s->max);
+    if (s->secret && s->min >= KEY_LEAST && !is_by_chance(value))
+        return "is no key that was made by chance: openssl rand -hex 32 makes one";
     return NULL;
 }
 

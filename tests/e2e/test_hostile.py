@@ -47,7 +47,8 @@ class People:
             cls.tokens.update(buyer=shop.sign_up()['access_token'],
                               seller=shop.new_seller()['access_token'],
                               admin=shop.admin()['access_token'])
-        return cls.tokens.get('buyer' if who in ('anyone', 'signed_in') else who)
+        return cls.tokens.get({'anyone': 'buyer', 'signed_in': 'buyer', 'in_person': 'buyer',
+                               'admin_in_person': 'admin'}.get(who, who))
 
 
 def enveloped(a, what, statuses=None):

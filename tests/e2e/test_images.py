@@ -125,10 +125,46 @@ def test_the_same_content_is_the_same_file():
 
 @suite.test
 def test_what_a_file_is_called_does_not_matter():
-    p = product()
-    for name in ('a.php', '../../etc/passwd', 'a.html', 'C:\\\\a.gif', ''):
+    for name in ('a.php', '../../etc/passwd', 'a.html', 'a.svg', 'a.phtml', 'a.jpg.php', 'a.shtml', 'a.js', '.htaccess',
+                 'a.png%00.php', 'C:\\\\a.gif', ''):
         data = png()
-        equal(demand(add(p, data, filename=name), 201).data['images'][-1], url_of(data), name)
+        equal(demand(add(product(), data, filename=name), 201).data['images'][-1], url_of(data), name)
+
+
+PAGE = b'<!doctype html><script>alert(1)</script><?php system($_GET["c"]); ?>'
+
+
+def with_comment(text):
+    """A picture that is whole, and holds a page where a picture may hold words."""
+    return JPEG[:2] + b'\xff\xfe' + (len(text) + 2).to_bytes(2, 'big') + text + JPEG[2:]
+
+
+@suite.test
+def test_hole_39_a_picture_that_is_a_page_too_is_a_picture():
+    """What a browser or PHP would read as a page, were it served as one: it never is."""
+    p = product()
+    for data, kind in ((with_comment(PAGE), 'image/jpeg'), (with_comment(b'<svg onload=alert(1)>'), 'image/jpeg'),
+                       (png(extra=chunk(b'tEXt', b'Comment\0' + PAGE)), 'image/png')):
+        url = demand(add(p, data, filename='a.php'), 201).data['images'][-1]
+        check(url.endswith(('.jpg', '.png')), url)
+        for path in (url, url + '?a.php', url + '?c=id'):
+            for accept in ('text/html', '*/*'):
+                got = demand(shop.call('GET', path, headers={'Accept': accept}), 200)
+                equal((got.content, got.headers['content-type'], got.headers['x-content-type-options']),
+                      (data, kind, 'nosniff'), path)
+                policy = got.headers['content-security-policy'].split('; ')
+                check({'sandbox', "default-src 'none'", "frame-ancestors 'none'"} <= set(policy), f'{policy}')
+        # By no other name, and not as a script with a path behind it.
+        stem = url.rpartition('.')[0]
+        for path in (url + '/a.php', stem + '.php', stem + '.html', stem, url + '.html', url + ';a.php', url + '%00.php',
+                     url + '%0a.php', stem + '.PNG', stem.upper() + '.png'):
+            check(shop.call('GET', path).status in (400, 404), f'{path} is served')
+    # What says that it is a page is none of ours, whatever it is called.
+    for name in ('a.svg', 'a.html', 'a.png', 'a.php'):
+        for page in (b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', PAGE,
+                     b'\xef\xbb\xbf' + PAGE, b'GIF89a' + PAGE, b'RIFF\x24\0\0\0WAVEfmt ' + PAGE, b'BM' + PAGE):
+            equal(demand(add(p, page, filename=name), 400).fields, ['image'], name)
+    equal([f for f in stored() if not f.endswith(('.jpg', '.png', '.webp'))], [], 'other files')
 
 
 @suite.test

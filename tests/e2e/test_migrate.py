@@ -89,6 +89,15 @@ def test_up_down_up():
 
 
 @suite.test
+def hole_37_nobody_is_seeded():
+    """A database that was only migrated holds no account, no role and no session."""
+    with Scratch() as db:
+        db.migrate('up')
+        for table in ('accounts', 'account_roles', 'sessions', 'api_keys', 'stores'):
+            equal(db.sql('soko_owner', f'SELECT count(*) FROM {table}'), ['0'], table)
+
+
+@suite.test
 def test_some_steps_down():
     with Scratch() as db:
         db.migrate('up')

@@ -3,6 +3,7 @@ canaries in it, and then a look into all the logs of this shop. (../security/can
 the whole run.)
 
 # settings: JOBS_BACKOFF=100ms PROVIDER_TIMEOUT=1s PROVIDER_FAILURES=1000 STATEMENT_TIMEOUT=2s
+# settings: LOG_LEVEL=debug
 """
 import glob
 import os
@@ -81,6 +82,49 @@ def test_queries_and_paths():
     demand(shop.call('POST', f'/webhooks/sms/{ours}', raw=canary('a=').encode()), 400)
     demand(shop.call('POST', '/webhooks/stripe', headers={'Stripe-Signature': canary('t=1,v1=')},
                      raw=b'{"id":"%s"}' % canary('evt_').encode()), 400)
+
+
+# How a client asks a server to be talkative.
+SWITCHES = {'X-Debug': '1', 'X-Debug-Log': 'body', 'X-Log-Level': 'debug', 'X-Log-Body': 'true', 'Log-Level': 'trace',
+            'X-Verbose': '1', 'X-Trace': '1', 'Debug': '*', 'X-B3-Flags': '1', 'X-Log-Request': 'full', 'LOG-LEVEL': 'debug'}
+
+
+@suite.test
+def hole_43_no_header_no_query_and_no_client_makes_a_log_tell():
+    """Nothing of what is sent is logged, at the most talkative level either; a token is taken from its header
+    alone, since all the world logs queries; and no client decides what is logged."""
+    mine, trace = len(planted), 'hole-43-' + secrets.token_hex(6)
+    who = person()
+    demand(shop.call('POST', '/auth/register', who), 201)
+    session = shop.sign_in(who['email'], who['password'])
+    token = session['access_token']
+    planted.extend([token, session['refresh_token']])
+    for name in ('access_token', 'token', 'jwt', 'auth', 'authorization', 'api_key', 'bearer'):
+        for path in ('/auth/profile', '/cart', '/orders'):
+            demand(shop.call('GET', f'{path}?{name}={token}', headers={**SWITCHES, 'X-Request-ID': trace}), 401,
+                   'UNAUTHORIZED')
+    demand(shop.call('GET', '/auth/profile', headers={'Cookie': f'access_token={token}; session={token}'}), 401)
+    demand(shop.call('POST', '/auth/logout', {'access_token': token}), 401)
+    for query in ('?debug=1', '?log_body=true&verbose=1', '?log_level=debug'):
+        for method, path, body in (('POST', '/auth/login', {'email': who['email'], 'password': canary()}),
+                                   ('POST', '/auth/register', {'email': canary(after='@'), 'password': canary()}),
+                                   ('PUT', '/auth/profile', {'name': canary(), 'phone': phone()}),
+                                   ('POST', '/addresses', {'line1': canary(), 'city': 7})):
+            a = shop.call(method, path + query, body, token, {**SWITCHES, 'X-Request-ID': trace, 'X-Note': canary()})
+            check(a.status in (200, 400, 401), f'{method} {path}{query}: {a!r}')
+    for scheme in ('Basic', 'Digest', 'Token', 'bearer', ''):
+        shop.call('GET', '/auth/profile', headers={'Authorization': f'{scheme} {canary()}', 'X-Request-ID': trace})
+
+    def told():
+        found = []
+        for path in logs():
+            with open(path, encoding='utf-8', errors='replace') as f:
+                found += [os.path.basename(path) for line in f if trace in line]
+        return {'nginx-access.log', 'soko-api-fast.log', 'soko-api-hash.log'} <= set(found)
+
+    until(told, 'what nginx and the pools say of these requests')
+    found = leaks.by_value(logs(), planted[mine:])
+    equal([f'{os.path.basename(p)}: {w}' for p, w in found][:20], [], 'found')
 
 
 @suite.test

@@ -158,6 +158,27 @@ START_TEST(retry_after_is_the_truth)
 }
 END_TEST
 
+/* As fast as they come, most of them within one millisecond: each takes its own place in the
+ * bucket, and those that are refused take none, so that who was refused a thousand times waits no
+ * longer. */
+START_TEST(hole_38_requests_of_one_millisecond_count_each_and_refused_ones_do_not)
+{
+    int64_t wait = 0;
+
+    for (int i = 0; i < 200; i++) {
+        struct cache_limit l = gate("k", 1, 200);
+        ck_assert_msg(!l.refused, "request %d", i);
+        ck_assert_int_eq(l.remaining, 199 - i);
+    }
+    for (int i = 0; i < 1000; i++) {
+        struct cache_limit l = gate("k", 1, 200);
+        ck_assert_msg(l.refused, "refusal %d", i);
+        ck_assert_msg(i == 0 || l.retry_after_ms <= wait, "refusal %d waits longer", i);
+        wait = l.retry_after_ms;
+    }
+}
+END_TEST
+
 START_TEST(no_limit_is_no_limit)
 {
     struct cache_limit l = {.key = NULL, .per_minute = 1, .burst = 1};
@@ -430,6 +451,7 @@ main(void)
     tcase_add_test(t, only_new_leaves_what_is_there);
     tcase_add_test(t, values_end);
     tcase_add_test(t, burst_then_refusal);
+    tcase_add_test(t, hole_38_requests_of_one_millisecond_count_each_and_refused_ones_do_not);
     tcase_add_test(t, bucket_refills_and_refusals_do_not_count);
     tcase_add_test(t, retry_after_is_the_truth);
     tcase_add_test(t, no_limit_is_no_limit);

@@ -1,5 +1,5 @@
 /* Sources and their order, every way to be wrong, and that a fault names its variable. */
-#include "base/config.h"
+#include "base/config_table.h"
 
 #include "unit.h"
 
@@ -266,25 +266,25 @@ START_TEST(test_sources)
 
     snprintf(path, sizeof path, "%s/TOKEN_KEY", dir);
     unsetenv("TOKEN_KEY");
-    put_text(file, "TOKEN_KEY=file file file file file file file\nLIMIT_LOGIN=1\nJOBS_BATCH=x\n");
+    put_text(file, "TOKEN_KEY=file file file file file 012345678\nLIMIT_LOGIN=1\nJOBS_BATCH=x\n");
     setenv("JOBS_BATCH", "5", 1); /* what a later source replaces does no harm */
     ck_assert_msg(load(file), "%s", faults);
-    ck_assert_str_eq(conf->token_key, "file file file file file file file");
+    ck_assert_str_eq(conf->token_key, "file file file file file 012345678");
     ck_assert_int_eq(conf->limit_login, 1);
     ck_assert_int_eq(conf->jobs_batch, 5);
 
     setenv("CREDENTIALS_DIRECTORY", dir, 1);
-    put_file(path, "cred cred cred cred cred cred cred\n", 35);
+    put_file(path, "cred cred cred cred cred 012345678\n", 35);
     setenv("LIMIT_LOGIN", "2", 1);
     ck_assert_msg(load(file), "%s", faults);
-    ck_assert_str_eq(conf->token_key, "cred cred cred cred cred cred cred");
+    ck_assert_str_eq(conf->token_key, "cred cred cred cred cred 012345678");
     ck_assert_int_eq(conf->limit_login, 2);
 
-    setenv("TOKEN_KEY", "env env env env env env env env env", 1);
+    setenv("TOKEN_KEY", "env env env env env env 0123456789", 1);
     ck_assert_msg(load(file), "%s", faults);
-    ck_assert_str_eq(conf->token_key, "env env env env env env env env env");
+    ck_assert_str_eq(conf->token_key, "env env env env env env 0123456789");
 
-    put_file(path, "cred\0cred cred cred cred cred cred\n", 35);
+    put_file(path, "cred\0cred cred cred cred 012345678\n", 35);
     ck_assert(!load(file));
     ck_assert_ptr_nonnull(strstr(faults, "TOKEN_KEY: "));
 }
@@ -391,6 +391,44 @@ START_TEST(test_checks_of_all)
 }
 END_TEST
 
+START_TEST(test_hole_36_no_secret_has_a_default)
+{
+    static const char *const known[] = {"",
+                                        "secret",
+                                        "your-secret-key",
+                                        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+                                        "                                ",
+                                        "changemechangemechangemechangeme",
+                                        "secret-secret-secret-secret-secret"};
+    size_t keys = 0;
+    char name[NAME_SIZE];
+
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const struct setting *s = &settings[i];
+        config_env_name(s, name);
+        if (!s->secret)
+            continue;
+        /* Not there: what needs it is not offered. Redis has an address, and no password in it. */
+        ck_assert_msg(s->def == NULL || s->def[0] == '\0' ||
+                          (strcmp(name, "REDIS_ADDRESS") == 0 && strchr(s->def, '@') == NULL),
+                      "%s has a default", name);
+        if (s->def != NULL || s->min < 32)
+            continue;
+        keys++;
+        for (size_t k = 0; k < COUNT_OF(known); k++) {
+            setenv(name, known[k], 1);
+            ck_assert_msg(!load(NULL), "%s=%s was taken", name, known[k]);
+            ck_assert_msg(strncmp(faults, name, strlen(name)) == 0, "%s: %s", name, faults);
+        }
+        unsetenv(name);
+        ck_assert(!load(NULL));
+        set_required();
+        ck_assert_msg(load(NULL), "%s", faults);
+    }
+    ck_assert_uint_eq(keys, 2);
+}
+END_TEST
+
 /* Lists are looked at entry by entry, and the entry is named. */
 START_TEST(test_lists)
 {
@@ -446,6 +484,7 @@ fill(TCase *tcase)
     tcase_add_test(tcase, test_value);
     tcase_add_test(tcase, test_checks_of_others);
     tcase_add_test(tcase, test_checks_of_all);
+    tcase_add_test(tcase, test_hole_36_no_secret_has_a_default);
     tcase_add_test(tcase, test_lists);
     tcase_add_test(tcase, test_prints);
 }

@@ -255,6 +255,33 @@ START_TEST(test_mail_url)
 }
 END_TEST
 
+/* Whoever is empty is not there: his partner alone is refused, and never read as "no check". */
+START_TEST(test_hole_13_an_empty_secret_is_none)
+{
+    static const char *const needed[] = {
+        "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS",    "DARAJA_CONSUMER_SECRET",
+        "DARAJA_PASSKEY",    "DARAJA_INITIATOR_PASSWORD", "TOKEN_KEY",
+        "DATA_KEY"};
+    static const char *const lists[] = {",", WHSEC ",", "," WHSEC, WHSEC ",," WHSEC, "whsec_", " "};
+
+    for (size_t i = 0; i < COUNT_OF(needed); i++) {
+        set_all();
+        setenv(needed[i], "", 1);
+        ck_assert_msg(!load(), "%s", needed[i]);
+        ck_assert_msg(strncmp(faults, needed[i], strlen(needed[i])) == 0, "%s: %s", needed[i],
+                      faults);
+        setenv("TOKEN_KEY", "0123456789abcdef0123456789abcdef", 1);
+        setenv("DATA_KEY", "0123456789abcdef0123456789abcdef", 1);
+    }
+    /* An empty one among several would be a key that everybody knows. */
+    set_all();
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        setenv("STRIPE_WEBHOOK_SECRETS", lists[i], 1);
+        ck_assert_msg(!load(), "\"%s\" was taken", lists[i]);
+    }
+}
+END_TEST
+
 /* All at once, each once, and none of a secret's text. */
 START_TEST(test_all_at_once)
 {
@@ -289,6 +316,7 @@ fill(TCase *t)
     tcase_add_loop_test(t, test_alone, 0, COUNT_OF(pairs));
     tcase_add_loop_test(t, test_values, 0, COUNT_OF(values));
     tcase_add_test(t, test_mail_url);
+    tcase_add_test(t, test_hole_13_an_empty_secret_is_none);
     tcase_add_test(t, test_all_at_once);
 }
 
