@@ -6,7 +6,8 @@ one its rows fail. Each row is asked by sessions and by API keys.
 """
 import secrets
 
-from orders_common import UNKNOWN, Buyer, move_all, shop
+from nginx_raw import ask
+from orders_common import UNKNOWN, Buyer, move_all, quiet, shop
 from owner import ctl_json, sql
 from pictures import png
 from soko import Failed, Suite, check, demand, equal, until
@@ -64,6 +65,8 @@ demand(buyer.cancel(returned), 200)
 refund = until(lambda: sql("""SELECT r.id FROM refunds r JOIN payments p ON p.id = r.payment_id
                               WHERE p.order_id = :'id'""", id=returned['id']), 'a refund')[0][0]
 buyer.fill((product, 1))
+
+quiet()  # from here on nothing changes by itself
 
 # A thing of each kind, which is the buyer's or the seller's.
 THINGS = {'product': product['id'], 'store': seller['store_id'], 'category': category['id'],
@@ -153,11 +156,39 @@ def each(rows_wanted, test):
 
 
 @suite.test
-def test_without_a_token():
+def test_hole_16_nothing_is_read_or_written_without_signing_in():
+    before = all_that_is_owned()
+
     def one(row):
-        demand(call(row), 401, 'UNAUTHORIZED')
+        for body in (None, body_for(row)):
+            demand(call(row, body=body), 401, 'UNAUTHORIZED')
         check('www-authenticate' in call(row).headers, 'WWW-Authenticate')
     each([r for r in rows if not is_public(r)], one)
+    equal(all_that_is_owned(), before, 'what is owned')
+
+
+# What may change something, and asks nobody to sign in: the ways in, and providers, who prove themselves by a
+# signature or the token in the path.
+OPEN = {'register', 'login', 'refresh', 'password_forgot', 'password_reset'}
+
+
+@suite.test
+def test_hole_09_nothing_that_changes_is_open_but_what_has_a_proof_of_its_own():
+    doors = [r for r in rows if is_public(r) and r['method'] != 'GET']
+    equal(sorted(r['name'] for r in doors if not r['path'].startswith('/webhooks/')), sorted(OPEN), 'ways in')
+    for row in doors:
+        if row['path'].startswith('/webhooks/') and 'token' not in row['ids']:
+            equal(row['path'], '/webhooks/stripe', 'a provider without a token')
+            demand(shop.call('POST', row['path'], {'type': 'payment_intent.succeeded'}), 400)
+    # No path for friends: neither those of the systems before, nor what others have found open.
+    for path in ('/internal', '/internal/orders', '/internal/products/stock', '/api/internal/orders',
+                 '/api/v1/internal/orders', '/api/v1/internal', '/api/verify', '/api/v1/verify',
+                 '/api/v1/payments/confirm', '/mpesa/mappings', '/mpesa/callback', '/testapi', '/debug', '/admin',
+                 '/api/v1/debug', '/server-status', '/nginx_status', '/_soko', '/.env',
+                 '/.git/config'):
+        for method in ('GET', 'POST', 'PATCH'):
+            a = ask(method, path)
+            check(a.status in (400, 401, 403, 404, 405), f'{method} {path}: {a!r}')
 
 
 @suite.test
@@ -228,7 +259,7 @@ def test_a_key_of_scope_read_changes_nothing():
 
 
 @suite.test
-def test_strangers_are_refused():
+def test_hole_17_strangers_are_refused():
     before = all_that_is_owned()
 
     def one(row):
