@@ -42,7 +42,7 @@ off_work(struct ctx *ctx, void *arg)
 
     enum err e = totp_find(ctx, in->email, in->phone, in->username, &account);
     if (e == OK)
-        e = totp_hold(ctx, account, NULL, &holder);
+        e = totp_hold(ctx, account, &holder);
     return e != OK ? e : totp_off(ctx, account, (struct uuid){{0}});
 }
 

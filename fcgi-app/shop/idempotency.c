@@ -2,6 +2,9 @@
  * An advisory lock makes twins take turns without waiting: the second is told 409 at once, rather
  * than hold a worker. The primary key stands behind it: even without the lock no key could have
  * two answers.
+ *
+ * The fingerprint is a MAC: bodies hold passwords and codes, and a plain digest of one could be
+ * guessed at from a copy of the database, faster than any password hash.
  */
 #include "shop/idempotency.h"
 #include "base/config.h"
@@ -50,7 +53,9 @@ idempotency_of(struct arena *a, const char *key, const char *method, const char 
     secret_sha256(body, len, of_body);
     const char *all =
         arena_printf(a, "%s\n%s\n%s", method, path, secret_hex(a, of_body, sizeof(of_body)));
-    secret_sha256(all, strlen(all), of_all);
+    const struct secret_piece pieces[] = {{"idempotency", sizeof("idempotency")},
+                                          {all, strlen(all)}};
+    secret_hmac_sha256(conf->data_key, strlen(conf->data_key), pieces, 2, of_all);
     return (struct idempotency){.key = key, .fingerprint = secret_hex(a, of_all, sizeof(of_all))};
 }
 

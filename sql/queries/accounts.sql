@@ -155,9 +155,6 @@ SELECT id FROM sessions WHERE id = $1 AND account_id = $2 AND ended_at IS NULL F
 -- name: ACCOUNTS_SESSIONS_OTHER
 SELECT id FROM sessions WHERE account_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL FOR UPDATE
 
--- name: ACCOUNTS_PASSWORD
-SELECT password_hash FROM accounts WHERE id = $1 FOR UPDATE
-
 -- name: ACCOUNTS_SET_PASSWORD
 UPDATE accounts SET password_hash = $2, updated_at = now() WHERE id = $1
 

@@ -8,16 +8,16 @@ SELECT f.confirmed_at IS NOT NULL AS is_enabled, f.confirmed_at AS enabled_at,
 FROM accounts a LEFT JOIN second_factors f ON f.account_id = a.id AND f.confirmed_at IS NOT NULL
 WHERE a.id = $1
 
--- The account's lock comes before the factor's, as at sign-in (ACCOUNTS_STILL): whoever signs in meanwhile has
--- either shown the factor, or has a session already that can be ended. $2: the password's hash that was checked; null:
--- none was.
+-- The account's lock comes before the factor's, as at sign-in (ACCOUNTS_LOCK): whoever signs in meanwhile has
+-- either shown the factor, or has a session already that can be ended.
 -- name: TOTP_LOCK_ACCOUNT
+SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE
+
+-- Under that lock; a statement of its own, so that the roles are those of after it.
+-- name: TOTP_HOLDER
 SELECT coalesce(a.email, a.username, a.phone) AS label,
        EXISTS (SELECT FROM account_roles r WHERE r.account_id = a.id AND r.role = 'admin') AS is_admin
-FROM accounts a WHERE a.id = $1 AND ($2::text IS NULL OR a.password_hash = $2) FOR NO KEY UPDATE
-
--- name: TOTP_PASSWORD
-SELECT password_hash FROM accounts WHERE id = $1
+FROM accounts a WHERE a.id = $1
 
 -- name: TOTP_FIND
 SELECT id FROM accounts WHERE email = $1 OR phone = $2 OR username = $3

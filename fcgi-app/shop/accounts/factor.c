@@ -1,22 +1,18 @@
 /*
  * Whoever sets a second factor up, removes it, or wants new recovery codes, shows the password
- * again: a stolen session must not be turned into an account of the thief's (OWASP ASVS 4.0.3,
- * V3.7.1), nor be a place to guess at the password, so tries are counted before the hash is made.
- * The hash is made outside of a transaction, in three steps like a sign-in (signin.c); the last
- * locks the account, if the password is still the one that was checked.
+ * again (proof.h): a stolen session must not be turned into an account of the thief's.
  *
  * A factor holds only once a code of it was shown: a QR code that was never scanned must lock
  * nobody out. From then on every session that was opened without it is over but the one that
- * showed the code. Wrong passwords and codes are 400, not 401: the session is a good one.
+ * showed the code. Wrong codes are 400, not 401: the session is a good one.
  */
 #include "shop/accounts/factor.h"
 
 #include "base/config.h"
 #include "io/pg.h"
-#include "io/secret.h"
 #include "shop/accounts/otp.h"
+#include "shop/accounts/proof.h"
 #include "shop/accounts/sessions.h"
-#include "shop/accounts/throttle.h"
 #include "shop/accounts/totp.h"
 #include "shop/audit.h"
 #include "shop/messages.h"
@@ -48,19 +44,6 @@ static const struct field proof_fields[] = {
 static const struct input begin_in = PROOF(begin_fields, "SecondFactorInput");
 static const struct input confirm_in = PROOF(confirm_fields, "SecondFactorCodeInput");
 static const struct input proof_in = PROOF(proof_fields, "SecondFactorProofInput");
-
-struct hash_row {
-    const char *password_hash;
-};
-static const struct field hash_row_fields[] = {FIELD(struct hash_row, password_hash)};
-static const struct input hash_row = INPUT(hash_row, "PasswordHash", NULL);
-
-/* From step to step. */
-struct proving {
-    struct hash_row known;
-    struct try try;
-    bool is_right;
-};
 
 static const struct out_field show_fields[] = {
     {"is_enabled", OUT_BOOL, .eg = "true", .doc = "Whether signing in takes a code"},
@@ -95,62 +78,28 @@ show(struct req *rq)
 static enum err
 start(struct req *rq)
 {
-    struct ctx *ctx = &rq->ctx;
-    struct proving *p = arena_alloc(ctx->arena, sizeof(*p));
-    char id[UUID_TEXT_SIZE];
-
-    *p = (struct proving){0};
-    rq->step = p;
-    enum err e = pg_one(ctx, TOTP_PASSWORD, &hash_row, &p->known, ARG_ID(ctx->actor.account));
-    if (e != OK)
-        return e;
-    return throttle_take(ctx, "password", uuid_text(ctx->actor.account, id), NULL,
-                         conf->limit_login_account, &p->try);
+    rq->step = arena_alloc(rq->ctx.arena, sizeof(struct proof));
+    return proof_start(&rq->ctx, rq->step);
 }
 
 static enum err
 call(struct req *rq)
 {
     const struct proof_in *in = rq->in;
-    struct proving *p = rq->step;
 
-    p->is_right = password_check(in->password, p->known.password_hash);
+    proof_check(rq->step, in->password);
     return OK;
 }
 
-/* Begins the third: the account under its lock, if the password was right, and is so still. */
+/* Begins the third, of what takes a code too. */
 static enum err
-prove_password(struct req *rq, struct totp_holder *holder)
-{
-    struct ctx *ctx = &rq->ctx;
-    const struct proving *p = rq->step;
-    enum err e = ERR_NOT_FOUND;
-
-    if (p->is_right)
-        e = totp_hold(ctx, ctx->actor.account, p->known.password_hash, holder);
-    if (e == OK)
-        throttle_give_back(ctx, &p->try);
-    if (e != ERR_NOT_FOUND)
-        return e;
-    audit_note(ctx, AUDIT_PROOF_FAILED, ctx->actor.account, "what", "password");
-    tx_keep(ctx);
-    return fail(ctx, ERR_VALIDATION, "password", "is not your password");
-}
-
-/* The same, and a code of the factor. */
-static enum err
-prove_both(struct req *rq, struct totp_holder *holder)
+prove_both(struct req *rq)
 {
     const struct proof_in *in = rq->in;
     struct ctx *ctx = &rq->ctx;
 
-    enum err e = prove_password(rq, holder);
-    if (e != OK)
-        return e;
-    e = totp_take(ctx, ctx->actor.account, true, in->code);
-    if (e == ERR_VALIDATION)
-        tx_keep(ctx);
-    return e;
+    enum err e = proof_demand(ctx, rq->step, "password");
+    return e != OK ? e : proof_settle(ctx, totp_take(ctx, ctx->actor.account, true, in->code));
 }
 
 static enum err
@@ -160,9 +109,11 @@ begin(struct req *rq)
     struct ctx *ctx = &rq->ctx;
     const char *secret;
 
-    enum err e = prove_password(rq, &holder);
+    enum err e = proof_demand(ctx, rq->step, "password");
     if (e == OK)
-        e = totp_begin(ctx, ctx->actor.account, &secret);
+        e = totp_hold(ctx, ctx->actor.account, &holder);
+    if (e == OK)
+        e = proof_settle(ctx, totp_begin(ctx, ctx->actor.account, &secret));
     if (e != OK)
         return e;
     text_putc(&rq->reply, '{');
@@ -196,7 +147,7 @@ confirm(struct req *rq)
     struct uuid account = ctx->actor.account, session = ctx->actor.session;
     struct totp_holder holder;
 
-    enum err e = totp_hold(ctx, account, NULL, &holder);
+    enum err e = totp_hold(ctx, account, &holder);
     if (e == OK)
         e = totp_take(ctx, account, false, in->code);
     if (e == ERR_VALIDATION)
@@ -224,7 +175,9 @@ remove_factor(struct req *rq)
     struct ctx *ctx = &rq->ctx;
     struct totp_holder holder = {0};
 
-    enum err e = prove_both(rq, &holder);
+    enum err e = prove_both(rq);
+    if (e == OK)
+        e = totp_hold(ctx, ctx->actor.account, &holder);
     if (e == OK)
         e = totp_off(ctx, ctx->actor.account,
                      holder.is_admin ? (struct uuid){{0}} : ctx->actor.session);
@@ -239,9 +192,8 @@ static enum err
 new_codes(struct req *rq)
 {
     struct ctx *ctx = &rq->ctx;
-    struct totp_holder holder;
 
-    enum err e = prove_both(rq, &holder);
+    enum err e = prove_both(rq);
     if (e != OK)
         return e;
     audit_note(ctx, AUDIT_RECOVERY_CODES_RENEWED, ctx->actor.account, NULL, NULL);

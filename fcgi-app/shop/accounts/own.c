@@ -1,6 +1,6 @@
 /*
  * A new password ends all other sessions: whoever held one of them must know it. The old one is
- * asked for, since an unlocked telephone on a table is signed in too.
+ * asked for, since an unlocked telephone on a table is signed in too (proof.h).
  */
 #include "shop/accounts/own.h"
 #include "base/config.h"
@@ -9,6 +9,7 @@
 #include "shop/accounts/codes.h"
 #include "shop/accounts/contacts.h"
 #include "shop/accounts/passwords.h"
+#include "shop/accounts/proof.h"
 #include "shop/accounts/sessions.h"
 #include "shop/audit.h"
 #include "shop/messages.h"
@@ -34,11 +35,11 @@ check_password(struct input_errors *errors, const void *body)
 }
 static const struct input password_in = INPUT(password_in, "PasswordInput", check_password);
 
-struct hash_row {
-    const char *password_hash;
+/* From step to step. */
+struct changing {
+    struct proof proof;
+    const char *fresh_hash;
 };
-static const struct field hash_row_fields[] = {FIELD(struct hash_row, password_hash)};
-static const struct input hash_row = INPUT(hash_row, "PasswordHash", NULL);
 
 struct session_row {
     struct uuid id;
@@ -78,26 +79,43 @@ end(struct req *rq)
 }
 
 static enum err
-change_password(struct req *rq)
+password_start(struct req *rq)
+{
+    struct changing *c = arena_alloc(rq->ctx.arena, sizeof(*c));
+
+    *c = (struct changing){0};
+    rq->step = c;
+    return proof_start(&rq->ctx, &c->proof);
+}
+
+static enum err
+password_call(struct req *rq)
 {
     const struct password_in *in = rq->in;
+    struct changing *c = rq->step;
+
+    if (proof_check(&c->proof, in->old_password))
+        c->fresh_hash = password_hash(rq->ctx.arena, in->new_password, conf->password_cost);
+    return OK;
+}
+
+static enum err
+password_finish(struct req *rq)
+{
+    const struct password_in *in = rq->in;
+    const struct changing *c = rq->step;
     struct ctx *ctx = &rq->ctx;
-    struct hash_row row = {0};
     struct contacts called = {0};
 
-    enum err e = pg_one(ctx, ACCOUNTS_PASSWORD, &hash_row, &row, ARG_ID(ctx->actor.account));
-    if (e != OK)
-        return e;
-    if (!password_check(in->old_password, row.password_hash))
-        return fail(ctx, ERR_VALIDATION, "old_password", "is not your password");
-    e = contacts_lock(ctx, ctx->actor.account, &called);
+    enum err e = proof_demand(ctx, &c->proof, "old_password");
+    if (e == OK)
+        e = contacts_lock(ctx, ctx->actor.account, &called);
     if (e != OK)
         return e;
     const struct password_owner owner = contacts_owner(&called);
     if (passwords_is_own(in->new_password, &owner))
-        return fail(ctx, ERR_VALIDATION, "new_password", PASSWORD_IS_OWN);
-    e = pg_run(ctx, ACCOUNTS_SET_PASSWORD, ARG_ID(ctx->actor.account),
-               ARG_TEXT(password_hash(ctx->arena, in->new_password, conf->password_cost)));
+        return proof_settle(ctx, fail(ctx, ERR_VALIDATION, "new_password", PASSWORD_IS_OWN));
+    e = pg_run(ctx, ACCOUNTS_SET_PASSWORD, ARG_ID(ctx->actor.account), ARG_TEXT(c->fresh_hash));
     if (e != OK)
         return e;
     audit_note(ctx, AUDIT_PASSWORD_CHANGED, ctx->actor.account, NULL, NULL);
@@ -129,7 +147,9 @@ const struct endpoint own_password = {
     .name = "password_change",
     .tag = "Accounts",
     .doc = "Changes your password and ends your other sessions.",
-    .run = change_password,
+    .start = password_start,
+    .call = password_call,
+    .finish = password_finish,
     .in = &password_in,
     .out = &message_out,
     .errors = {ERR_VALIDATION},

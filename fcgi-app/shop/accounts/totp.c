@@ -189,14 +189,11 @@ totp_demand(struct ctx *ctx, struct uuid account, const char *code, const char *
 }
 
 enum err
-totp_hold(struct ctx *ctx, struct uuid account, const char *password_hash, struct totp_holder *out)
+totp_hold(struct ctx *ctx, struct uuid account, struct totp_holder *out)
 {
     *out = (struct totp_holder){0};
-    enum err e =
-        pg_one(ctx, TOTP_LOCK_ACCOUNT, &holder, out, ARG_ID(account), ARG_TEXT(password_hash));
-    if (e == ERR_NOT_FOUND)
-        problems_clear(&ctx->problems);
-    return e;
+    pg_queue(ctx, TOTP_LOCK_ACCOUNT, ARG_ID(account));
+    return pg_one(ctx, TOTP_HOLDER, &holder, out, ARG_ID(account));
 }
 
 enum err

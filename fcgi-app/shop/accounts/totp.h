@@ -41,14 +41,12 @@ enum err totp_demand(struct ctx *ctx, struct uuid account, const char *code, con
 enum err totp_find(struct ctx *ctx, const char *email, const char *phone, const char *username,
                    struct uuid *account);
 
-/* Locks the account. With `password_hash` (may be NULL) only if that is its password still;
- * ERR_NOT_FOUND, without a problem, if not. */
+/* Locks the account, and says what is to be known of it. */
 struct totp_holder {
     const char *label; /* e-mail address, username or number: what to call it in an app */
     bool is_admin;
 };
-enum err totp_hold(struct ctx *ctx, struct uuid account, const char *password_hash,
-                   struct totp_holder *out);
+enum err totp_hold(struct ctx *ctx, struct uuid account, struct totp_holder *out);
 
 /* Makes a secret, unconfirmed, in the place of one that is; *secret in base 32, in the arena.
  * ERR_CONFLICT if a confirmed one is there. */
