@@ -50,6 +50,7 @@ struct config {
     int64_t code_tries;
     struct span code_pause;
     int64_t limit_codes;
+    struct span reset_hold;
     int64_t limit_public;
     int64_t limit_signed_in;
     int64_t limit_login;

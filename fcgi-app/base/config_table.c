@@ -70,6 +70,8 @@ const struct setting settings[] = {
         .doc = "least time between two one-time codes of a kind to one account"),
     ROW(limit_codes, "5", 1, 1000,
         .doc = "one-time codes of a kind an hour to one account"),
+    ROW(reset_hold, "24h", 0, 30 * DAY,
+        .doc = "how long a changed e-mail address or number is sent no code for a new password"),
     ROW(limit_public, "60", 0, 1000000,
         .doc = "requests a minute and address without sign-in; 0 is no limit"),
     ROW(limit_signed_in, "120", 0, 1000000,

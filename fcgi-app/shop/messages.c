@@ -86,8 +86,8 @@ tell(enum log_level level, enum channel c, const char *template, const char *out
               TEXT("soko.message.template", template), TEXT("soko.message.outcome", outcome));
 }
 
-static bool
-is_configured(enum channel c)
+bool
+messages_can(enum channel c)
 {
     if (c == CHANNEL_SMS)
         return conf->at_username[0] != '\0' && conf->at_api_key[0] != '\0';
@@ -259,7 +259,7 @@ messages_start(struct ctx *ctx, const struct delivery *d, void **step)
                           .unsure = row.unsure + 1};
     if (!messages_template_parse(row.template, &s->template))
         return ERR_INTERNAL; /* a newer release has written it: it is tried again, then parked */
-    if (!is_configured(s->channel))
+    if (!messages_can(s->channel))
         return end(ctx, s, "off", NULL, NULL);
     if (row.unsure >= UNSURE_MAX)
         return end(ctx, s, "failed", NULL, "unknown");

@@ -37,6 +37,9 @@ enum template {
 
 enum channel { CHANNEL_SMS, CHANNEL_EMAIL, CHANNEL__COUNT };
 
+/* Whether this shop sends by it at all; what is queued all the same becomes "off". */
+bool messages_can(enum channel c);
+
 struct message_param {
     const char *name, *value;
 };

@@ -95,8 +95,10 @@ UPDATE accounts SET
     name = CASE WHEN $2 THEN $3 ELSE name END,
     email = CASE WHEN $4 THEN $5 ELSE email END,
     email_verified_at = CASE WHEN $4 AND email IS DISTINCT FROM $5 THEN NULL ELSE email_verified_at END,
+    email_set_at = CASE WHEN $4 AND email IS DISTINCT FROM $5 THEN now() ELSE email_set_at END,
     phone = CASE WHEN $6 THEN $7 ELSE phone END,
     phone_verified_at = CASE WHEN $6 AND phone IS DISTINCT FROM $7 THEN NULL ELSE phone_verified_at END,
+    phone_set_at = CASE WHEN $6 AND phone IS DISTINCT FROM $7 THEN now() ELSE phone_set_at END,
     username = CASE WHEN $8 THEN $9 ELSE username END,
     updated_at = now()
 WHERE id = $1

@@ -60,9 +60,11 @@ DELETE FROM forgotten_passwords WHERE id IN
     (SELECT id FROM forgotten_passwords WHERE created_at < now() - $1::bigint * interval '1 ms' LIMIT 1000)
 
 -- Who is called so, under his lock, if he may sign in. $4 the purpose of the code whose target is asked for: where it
--- was sent to, if that is still his.
+-- was sent to, if that is still his. $5 how long an address or number is new, in ms.
 -- name: CODES_RESET_FIND
 SELECT a.id, a.name, a.email, a.phone, a.username,
+       coalesce(a.email_set_at + $5::bigint * interval '1 ms' > now(), false) AS email_is_new,
+       coalesce(a.phone_set_at + $5::bigint * interval '1 ms' > now(), false) AS phone_is_new,
        (SELECT c.target FROM one_time_codes c
         WHERE c.account_id = a.id AND c.purpose = $4 AND c.target IN (a.email, a.phone)) AS target
 FROM accounts a WHERE (a.email = $1 OR a.phone = $2 OR a.username = $3) AND a.is_active FOR NO KEY UPDATE OF a

@@ -2,6 +2,9 @@
 ALTER TABLE accounts
     ADD COLUMN email_verified_at timestamptz,
     ADD COLUMN phone_verified_at timestamptz,
+    -- Since when it is his; null: since the account was made.
+    ADD COLUMN email_set_at timestamptz,
+    ADD COLUMN phone_set_at timestamptz,
     -- A hash that libcrypt cannot read would never match, and be refused faster than others.
     ADD CONSTRAINT accounts_password_hash_readable CHECK (password_hash ~
         '^\$(y\$[./A-Za-z0-9]+\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43}|2[aby]\$[0-3][0-9]\$[./A-Za-z0-9]{53})$'),

@@ -1,118 +1,18 @@
-"""One-time codes, from the shop to a hand and back: verified contacts, forgotten passwords, and what is
-told to people when something changes in their account.
+"""One-time codes, from the shop to a hand and back: verified contacts, and forgotten passwords.
 
 # settings: JOBS_BACKOFF=100ms JOBS_BACKOFF_MAX=200ms JOBS_MAX_ATTEMPTS=3 LIMIT_LOGIN_ACCOUNT=20 JOBS_LEASE=3s
 """
 import os
 import re
 import secrets
-import subprocess
 
-from money import sim
-from owner import ctl, sql, sql_one, start, stop
-from soko import Shop, Suite, check, demand, equal, together, until
+from codes_common import Person, all_quiet, code_at, codes_at, new_password, not_good, shop, told, wrong
+from owner import sql, sql_one, start, stop
+from soko import Suite, check, demand, equal, together, until
 
 suite = Suite()
-shop = Shop()
-NOT_GOOD = 'is wrong, or no longer good: try again, or ask for a new one'
 TABLES = ('messages', 'outbox', 'one_time_codes', 'forgotten_passwords', 'audit_log', 'idempotency_keys', 'tries')
 JOBS = 'jobs'
-
-
-def new_password():
-    return secrets.token_urlsafe(12)
-
-
-class Person:
-    """An account with what is asked for, signed in."""
-
-    def __init__(self, phone=True, email=True):
-        self.phone = f'+2547{secrets.randbelow(10 ** 8):08}' if phone else None
-        self.email = f'ann-{secrets.token_hex(6)}@example.com' if email else None
-        self.user = 'u' + secrets.token_hex(6)
-        self.password = new_password()
-        body = {'name': 'Ann', 'password': self.password, 'username': self.user}
-        if phone:
-            body['phone'] = self.phone
-        if email:
-            body['email'] = self.email
-        self.id = demand(shop.call('POST', '/auth/register', body), 201).data['id']
-        self.token = self.sign_in().data['access_token']
-
-    def sign_in(self, password=None, status=200):
-        return demand(shop.call('POST', '/auth/login', {'username': self.user,
-                                                        'password': password or self.password}), status)
-
-    def call(self, method, path, body=None, **more):
-        return shop.call(method, path, body, self.token, **more)
-
-    def profile(self):
-        return demand(self.call('GET', '/auth/profile'), 200).data
-
-    def verify(self, what, code=None, status=200):
-        return demand(self.call('POST', f'/auth/verify-{what}', {} if code is None else {'code': code}), status)
-
-    def verified(self):
-        p = self.profile()
-        return p['phone_verified'], p['email_verified']
-
-    def asked(self, what):
-        """A code that was sent to the phone or the e-mail, by its owner's wish."""
-        before = len(codes_at(self.target(what)))
-        self.verify(what)
-        return code_at(self.target(what), before)
-
-    def forgot(self, kind='email'):
-        before = len(codes_at(self.target(kind)))
-        demand(shop.call('POST', '/auth/forgot-password', {kind: self.name(kind)}), 200)
-        return code_at(self.target(kind), before)
-
-    def reset(self, code, kind='email', password=None):
-        return shop.call('POST', '/auth/reset-password', {
-            kind: self.name(kind), 'code': code, 'password': password or new_password()})
-
-    def name(self, kind):
-        return {'email': self.email, 'phone': self.phone, 'username': self.user}[kind]
-
-    def target(self, kind):
-        return self.phone if kind == 'phone' or not self.email else self.email
-
-    def older(self, minutes=2):
-        """As if the codes had been sent so long ago, and asked for."""
-        sql("UPDATE one_time_codes SET created_at = created_at - :'m' * interval '1 minute', "
-            "sent_since = sent_since - :'m' * interval '1 minute' WHERE account_id = :'id'",
-            m=minutes, id=self.id)
-
-    def audit(self, event):
-        return [r[0] for r in sql("SELECT detail FROM audit_log WHERE subject = :'id' AND event = :'event' ORDER BY id",
-                                  id=self.id, event=event)]
-
-
-def told(target):
-    """What has reached a number or an address."""
-    kind, match = ('mail', target) if '@' in target else ('sms', target[1:])
-    return [m['text'] for m in sim('GET', f'/sim/messages?kind={kind}&match={match}')]
-
-
-def codes_at(target):
-    return [c for t in told(target) for c in re.findall(r'(?<!\d)\d{6}(?!\d)', t)]
-
-
-def code_at(target, before=0):
-    return until(lambda: codes_at(target)[before:], 'a code that arrives')[-1]
-
-
-def wrong(code):
-    return f'{(int(code) + 1) % 10 ** 6:06}'
-
-
-def not_good(answer):
-    equal((demand(answer, 400, 'VALIDATION_ERROR').fields, answer.errors[0]['message']),
-          (['code'], NOT_GOOD), 'the refusal')
-
-
-def all_quiet():
-    until(lambda: sql_one("SELECT count(*) FROM outbox WHERE parked_at IS NULL") == '0', 'an empty outbox')
 
 
 # --- verification ---------------------------------------------------------------------------------
@@ -332,6 +232,22 @@ def test_a_forgotten_password():
 
 
 @suite.test
+def test_a_stolen_session_is_no_way_to_a_new_password():
+    ann, mine, phone = Person(), f'eve-{secrets.token_hex(6)}@example.com', f'+2547{secrets.randbelow(10 ** 8):08}'
+    demand(ann.call('PUT', '/auth/profile', {'email': mine, 'phone': phone}), 200)
+    ann.verify('email')
+    verified = code_at(mine)
+    ann.verify('email', verified)
+    for kind, name in (('email', mine), ('phone', phone), ('username', ann.user)):
+        demand(shop.call('POST', '/auth/forgot-password', {kind: name}), 200)
+    all_quiet()
+    equal((codes_at(mine), codes_at(phone)), ([verified], []), 'codes for a new password')
+    sql("UPDATE accounts SET email_set_at = email_set_at - interval '24 hours' WHERE id = :'id'", id=ann.id)
+    demand(shop.call('POST', '/auth/forgot-password', {'username': ann.user}), 200)
+    code_at(mine, 1)
+
+
+@suite.test
 def test_who_asks_learns_nothing():
     known, gone = Person(), Person()
     sql("UPDATE accounts SET is_active = false WHERE id = :'id'", id=gone.id)
@@ -495,101 +411,6 @@ def test_what_is_sealed_opens_in_its_own_row_alone():
     equal(codes_at(ann.phone), [], 'what arrived')
     sql("DELETE FROM outbox WHERE parked_at IS NOT NULL")
     sql("UPDATE messages SET sealed_params = NULL WHERE account_id = :'id'", id=ann.id)
-
-
-# --- notices --------------------------------------------------------------------------------------
-
-def notices(target):
-    return [t for t in told(target) if 'ask for a new password' in t]
-
-
-def noticed(target, words):
-    until(lambda: [t for t in notices(target) if words in t], f'a notice to {target}: {words}')
-
-
-@suite.test
-def test_the_old_address_is_told():
-    ann = Person()
-    email, phone = f'new-{secrets.token_hex(6)}@example.com', f'+2547{secrets.randbelow(10 ** 8):08}'
-    demand(ann.call('PUT', '/auth/profile', {'email': email, 'phone': phone}), 200)
-    noticed(ann.email, 'Your e-mail address was changed.')
-    noticed(ann.phone, 'Your phone number was changed.')
-    demand(ann.call('PUT', '/auth/profile', {'username': 'v' + secrets.token_hex(6)}), 200)
-    noticed(email, 'Your username was changed.')
-    all_quiet()
-    equal([len(notices(t)) for t in (ann.email, ann.phone, email, phone)], [1, 1, 1, 0], 'notices')
-    equal(sorted(ann.audit('account.contact_changed')),
-          ['{"what":"email"}', '{"what":"phone"}', '{"what":"username"}'], 'the log')
-    ben = Person(email=False)
-    demand(ben.call('PUT', '/auth/profile', {'email': f'b-{secrets.token_hex(6)}@example.com'}), 200)
-    noticed(ben.phone, 'Your e-mail address was changed.')
-
-
-@suite.test
-def test_a_password_is_not_changed_in_secret():
-    for ann in (Person(), Person(email=False)):
-        demand(ann.call('PUT', '/auth/password', {'old_password': ann.password, 'new_password': new_password()}), 200)
-        noticed(ann.email or ann.phone, 'Your password was changed.')
-    all_quiet()
-    ann = Person(phone=False, email=False)
-    demand(ann.call('PUT', '/auth/password', {'old_password': ann.password, 'new_password': new_password()}), 200)
-    all_quiet()
-
-
-@suite.test
-def test_a_new_address_is_told_of():
-    ann = Person()
-    ann.sign_in()
-    all_quiet()
-    equal(notices(ann.email), [], 'the first sign-in, and one from there again')
-    sql("UPDATE known_addresses SET network = '192.0.2.1' WHERE account_id = :'id'", id=ann.id)
-    ann.sign_in(new_password(), 401)
-    ann.sign_in()
-    noticed(ann.email, 'signed in from a new address')
-    ann.sign_in()
-    all_quiet()
-    equal(len(notices(ann.email)), 1, 'notices')
-    sql("DELETE FROM known_addresses WHERE account_id = :'id'", id=ann.id)  # all forgotten, after a month
-    ann.sign_in()
-    until(lambda: len(notices(ann.email)) == 2, 'another')
-
-
-@suite.test
-def test_a_new_key_is_told_of():
-    ann = Person()
-    demand(ann.call('POST', '/api-keys', {'name': 'till', 'role': 'buyer', 'scope': 'read'}), 201)
-    noticed(ann.email, 'An API key was created.')
-
-
-# --- common passwords -----------------------------------------------------------------------------
-
-@suite.test
-def test_common_passwords_are_refused():
-    ann = Person()
-    user = 'u' + secrets.token_hex(6)
-    for password, words in (('12345678', 'is too common'), ('PassWord1', 'is too common'), (user, 'must not be'),
-                            ('Ann Wanjiru', 'must not be')):
-        a = demand(shop.call('POST', '/auth/register', {'username': user, 'name': 'ann wanjiru', 'password': password}), 400)
-        equal((a.fields, a.errors[0]['message'].startswith(words)), (['password'], True), f'{password}: {a!r}')
-    for password, words in (('Password1', 'is too common'), (ann.email.upper(), 'must not be'),
-                            ('0' + ann.phone[4:], 'must not be')):
-        a = demand(ann.call('PUT', '/auth/password', {'old_password': ann.password, 'new_password': password}), 400)
-        equal((a.fields, a.errors[0]['message'].startswith(words)), (['new_password'], True), f'{password}: {a!r}')
-    done = subprocess.run([*os.environ['SOKO_CTL'].split(), 'user', 'create', '--username', user, '--name', 'Ann',
-                           '--password-stdin'], input='Password1\n', capture_output=True, text=True, timeout=60, check=False)
-    check(done.returncode != 0 and 'is too common' in done.stderr, f'sokoctl: {done}')
-    ann.sign_in()
-
-
-@suite.test
-def test_a_list_that_cannot_be_read_stops_the_start():
-    api = os.path.join(os.path.dirname(os.environ['SOKO_CTL'].split()[0]), '..', 'libexec', 'soko', 'soko-api')
-    for path, status in (('/nonexistent/list', 78), ('/tmp', 78), ('', 0)):
-        done = subprocess.run([api, '--config', os.environ['SOKO_CONF'], '--check'], capture_output=True, text=True,
-                              env={**os.environ, 'PASSWORD_DENY_LIST': path}, timeout=60, check=False)
-        equal(done.returncode, status, f'{path}: {done.stderr}')
-        check(status == 0 or 'PASSWORD_DENY_LIST' in done.stderr, f'{done.stderr}')
-    check(ctl('config', 'PASSWORD_DENY_LIST').strip() == '/usr/share/john/password.lst', 'the default')
 
 
 suite.main()

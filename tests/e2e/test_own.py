@@ -1,4 +1,5 @@
-"""What is one's own: addresses, sessions, the password."""
+"""What is one's own: addresses, sessions, the password. In a shop without a mail server."""
+# settings: SMTP_URL= SMTP_PASSWORD= MAIL_FROM=
 from orders_common import Buyer, shop
 from soko import Suite, demand, equal
 
@@ -88,6 +89,12 @@ def a_new_password_ends_the_other_sessions():
     demand(shop.call('POST', '/auth/login', {'email': ann.me['email'],
                                              'password': ann.me['password']}), 401)
     shop.sign_in(ann.me['email'], new)
+
+
+@suite.test
+def nobody_is_promised_a_code_that_cannot_be_sent():
+    refused = demand(Buyer().call('POST', '/auth/verify-email', {}), 503, 'SERVICE_UNAVAILABLE')
+    equal(refused.errors[0]['message'], 'this shop sends no e-mail now', 'why')
 
 
 suite.main()

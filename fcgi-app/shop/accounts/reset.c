@@ -3,6 +3,10 @@
  * is looked up later, by soko-jobs, where nobody can measure it; what it then refuses (deactivated,
  * too early, too many) it refuses in silence.
  *
+ * Whoever holds a stolen session can change the address, but not the password without knowing it.
+ * So that this is no way around, an address or a number is sent no code for conf->reset_hold after
+ * it was set; its owner is told at the old one meanwhile (contacts.c).
+ *
  * The code comes back with the new password in three steps, as a sign-in does: the try is counted
  * by name, known or not; the password is hashed, whether or not the code is right; and the code is
  * tried, by the same statements for a name that nobody has. A right code that comes with a password
@@ -92,11 +96,13 @@ static const struct input forgotten_row = INPUT(forgotten_row, "ForgottenPasswor
 struct found_row {
     struct uuid id;
     const char *name, *email, *phone, *username, *target;
+    bool email_is_new, phone_is_new;
 };
 static const struct field found_row_fields[] = {
-    FIELD(struct found_row, id),       FIELD(struct found_row, name),
-    FIELD(struct found_row, email),    FIELD(struct found_row, phone),
-    FIELD(struct found_row, username), FIELD(struct found_row, target),
+    FIELD(struct found_row, id),           FIELD(struct found_row, name),
+    FIELD(struct found_row, email),        FIELD(struct found_row, phone),
+    FIELD(struct found_row, username),     FIELD(struct found_row, target),
+    FIELD(struct found_row, email_is_new), FIELD(struct found_row, phone_is_new),
 };
 static const struct input found_row = INPUT(found_row, "ResetAccount", NULL);
 
@@ -106,7 +112,8 @@ find(struct ctx *ctx, const char *email, const char *phone, const char *username
      struct found_row *out)
 {
     enum err e = pg_one(ctx, CODES_RESET_FIND, &found_row, out, ARG_TEXT(email), ARG_TEXT(phone),
-                        ARG_TEXT(username), ARG_TEXT(codes_purpose_name(CODE_RESET_PASSWORD)));
+                        ARG_TEXT(username), ARG_TEXT(codes_purpose_name(CODE_RESET_PASSWORD)),
+                        ARG_INT(conf->reset_hold.ms));
     if (e == ERR_NOT_FOUND)
         problems_clear(&ctx->problems);
     return e;
@@ -129,11 +136,12 @@ reset_send(struct ctx *ctx, const struct delivery *d)
              strcmp(row.kind, "username") == 0 ? row.name : NULL, &who);
     if (e != OK)
         return e == ERR_NOT_FOUND ? OK : e;
-    bool by_sms = who.phone != NULL && (strcmp(row.kind, "phone") == 0 || who.email == NULL);
-    if (!by_sms && who.email == NULL)
-        return OK; /* a username alone: only an administrator can help */
-    e = codes_send(ctx, who.id, CODE_RESET_PASSWORD, by_sms ? CHANNEL_SMS : CHANNEL_EMAIL,
-                   by_sms ? who.phone : who.email);
+    const char *email = strcmp(row.kind, "phone") != 0 && !who.email_is_new ? who.email : NULL;
+    const char *phone = strcmp(row.kind, "email") != 0 && !who.phone_is_new ? who.phone : NULL;
+    if (email == NULL && phone == NULL)
+        return OK; /* whoever has neither must ask the sysadmin */
+    e = email != NULL ? codes_send(ctx, who.id, CODE_RESET_PASSWORD, CHANNEL_EMAIL, email)
+                      : codes_send(ctx, who.id, CODE_RESET_PASSWORD, CHANNEL_SMS, phone);
     return e == ERR_RATE_LIMITED ? OK : e;
 }
 

@@ -31,21 +31,21 @@ check_code(struct input_errors *errors, const void *body)
 static const struct input verify_in = INPUT(verify_in, "VerifyInput", check_code);
 
 static const struct way {
-    const char *field, *none, *already, *sent, *done;
+    const char *field, *none, *already, *off, *sent, *done;
     enum code_purpose purpose;
     enum channel channel;
     int verified; /* the statement */
 } ways[CHANNEL__COUNT] = {
     [CHANNEL_SMS] = {"phone",
                      "the account has no phone number: set one by PUT /api/v1/auth/profile",
-                     "the phone number is verified already", "a code is on its way by SMS",
-                     "the phone number is verified", CODE_VERIFY_PHONE, CHANNEL_SMS,
-                     CODES_PHONE_VERIFIED},
+                     "the phone number is verified already", "this shop sends no SMS now",
+                     "a code is on its way by SMS", "the phone number is verified",
+                     CODE_VERIFY_PHONE, CHANNEL_SMS, CODES_PHONE_VERIFIED},
     [CHANNEL_EMAIL] = {"email",
                        "the account has no e-mail address: set one by PUT /api/v1/auth/profile",
-                       "the e-mail address is verified already", "a code is on its way by e-mail",
-                       "the e-mail address is verified", CODE_VERIFY_EMAIL, CHANNEL_EMAIL,
-                       CODES_EMAIL_VERIFIED},
+                       "the e-mail address is verified already", "this shop sends no e-mail now",
+                       "a code is on its way by e-mail", "the e-mail address is verified",
+                       CODE_VERIFY_EMAIL, CHANNEL_EMAIL, CODES_EMAIL_VERIFIED},
 };
 
 static enum err
@@ -53,6 +53,8 @@ send_code(struct req *rq, const struct way *w, const char *target)
 {
     struct ctx *ctx = &rq->ctx;
 
+    if (!messages_can(w->channel))
+        return fail(ctx, ERR_SERVICE_UNAVAILABLE, NULL, "%s", w->off);
     enum err e = codes_send(ctx, ctx->actor.account, w->purpose, w->channel, target);
     if (e == ERR_RATE_LIMITED)
         return fail(ctx, e, NULL, "a code was sent; wait %d seconds for another",
