@@ -336,6 +336,22 @@ def test_of_an_ipv6_address_the_network_is_known():
           [['192.0.2.77'], ['2001:db8:aaaa:1::/64']], 'networks')
 
 
+@suite.test
+def test_who_holds_a_session_has_as_many_tries_at_its_password():
+    owner = Owner()
+    token = login(owner.email, PASSWORD, None, 200).data['access_token']
+
+    def change(old):
+        return shop.call('PUT', '/auth/password', {'old_password': old, 'new_password': 'another long one'}, token)
+
+    for i in range(TRIES):
+        demand(change(f'guess {i}'), 400, 'VALIDATION_ERROR')
+    refused(change(PASSWORD))
+    age(HOUR)
+    demand(change(PASSWORD), 200)
+    login(owner.email, 'another long one', None, 200)
+
+
 # --- for how long ---------------------------------------------------------------------------------
 
 @suite.test
