@@ -25,7 +25,7 @@ cmd_bench() {
     use_shop "$state/bench" release
     shop_down
     rm -rf "$shop"
-    local settings=(LIMIT_PUBLIC=0 LIMIT_SIGNED_IN=0 LIMIT_LOGIN=0 LIMIT_LOGIN_ACCOUNT=0 TRUSTED_PROXIES=127.0.0.1,::1)
+    local settings=(LIMIT_PUBLIC=0 LIMIT_SIGNED_IN=0 LIMIT_LOGIN=0 LIMIT_LOGIN_ACCOUNT=0 "TRUSTED_PROXIES=127.0.0.1,::1")
     shop_up "$(port_any)" off "${settings[@]}"
     while [[ $port_taken == yes ]]; do
         shop_up "$(port_any)" off "${settings[@]}"

@@ -116,7 +116,7 @@ test_shop() {
     shop_down
     rm -rf "$shop"
     settings=(FAULT_DIR="$shop/fault" WORKERS_FAST=4 WORKERS_HASH=2 WORKERS_WIRE=2 PASSWORD_COST=1
-        TRUSTED_PROXIES=127.0.0.1,::1)
+        "TRUSTED_PROXIES=127.0.0.1,::1")
     if [[ -z $file ]] || ! grep -q '^# limits: defaults' "$file"; then
         settings+=(LIMIT_PUBLIC=0 LIMIT_SIGNED_IN=0 LIMIT_LOGIN=0 LIMIT_LOGIN_ACCOUNT=0)
     fi

@@ -6,6 +6,8 @@ connection. What comes back until then are all answers that there were: of a ref
 a taken one two, and the marked request's id is in none.
 """
 import json
+import os
+import re
 import secrets
 
 from http2_raw import Http2, request
@@ -408,6 +410,22 @@ def test_expectations():
     # Nobody is asked to send what will not be taken.
     a = refused(LOGIN + HOST + b'Content-Length: 9999999\r\nExpect: 100-continue\r\n\r\n', 413, 'PAYLOAD_TOO_LARGE')
     equal(a.code, 'PAYLOAD_TOO_LARGE', 'at once')
+
+
+@suite.test
+def test_slow_clients_are_bounded():
+    """As nginx was told: how long it waits between two bytes of a head, of a body, of an answer, and for a next
+    request; and how much of a head it keeps."""
+    with open(os.path.join(os.environ['SOKO_STATE'], 'nginx', 'soko.conf'), encoding='utf-8') as f:
+        said = dict(re.findall(r'^    (\w+) ([^;]+);', f.read(), re.M))
+    for name, most in (('client_header_timeout', 10), ('client_body_timeout', 10), ('send_timeout', 15),
+                       ('keepalive_timeout', 30)):
+        check(re.fullmatch(r'\d+s', said[name]) and 0 < int(said[name][:-1]) <= most, f'{name} {said[name]}')
+    equal(said['reset_timedout_connection'], 'on', 'what is over is let go')
+    equal(said['large_client_header_buffers'], '4 16k', 'a head')
+    with open(os.path.join(os.environ['SOKO_STATE'], 'nginx', 'soko', 'fastcgi.conf'), encoding='utf-8') as f:
+        said = f.read()
+    check('fastcgi_request_buffering on;' in said and 'fastcgi_buffering on;' in said, 'a slow client holds a worker')
 
 
 # --- one connection, many requests ----------------------------------------------------------------
