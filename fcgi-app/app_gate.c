@@ -156,8 +156,9 @@ gate(struct exchange *x)
     const char *session = NULL, *key = NULL;
 
     enum err e = read_caller(x);
-    if (e != OK && x->route->who != ANYONE)
+    if (e != OK && e != ERR_UNAUTHORIZED && x->route->who != ANYONE)
         return e;
+    struct problems shown = ctx->problems;
     problems_clear(&ctx->problems); /* of who need not have been asked */
     choose_limit(x, false);
     if (x->caller.kind == CREDENTIAL_SESSION &&
@@ -174,6 +175,10 @@ gate(struct exchange *x)
         ctx->retry_after_ms = x->limit.retry_after_ms;
         return fail(ctx, ERR_RATE_LIMITED, NULL, "too many requests; wait %d seconds",
                     (int)((x->limit.retry_after_ms + 999) / 1000));
+    }
+    if (e == ERR_UNAUTHORIZED && x->route->who != ANYONE) { /* a bad token counts by address */
+        ctx->problems = shown;
+        return e;
     }
     return admit(x, answer, session);
 }

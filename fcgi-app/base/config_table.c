@@ -111,7 +111,7 @@ const struct setting settings[] = {
     ROW(oauth2_token_url, "", 0, 255,
         .doc = "where the OAuth2 server gives tokens; needed with TOKEN_ISSUER=oauth2, as are the next four"),
     ROW(oauth2_introspect_url, "", 0, 255,
-        .doc = "where they are looked at (RFC 7662)"),
+        .doc = "where they are looked at (RFC 7662); https, or http on this host, as all three"),
     ROW(oauth2_revoke_url, "", 0, 255,
         .doc = "where they are revoked (RFC 7009)"),
     ROW(oauth2_client_id, "", 0, 255,

@@ -111,4 +111,5 @@ CREATE TABLE external_tokens (
     CHECK (session_id IS NOT NULL OR ended_at IS NOT NULL)
 );
 CREATE INDEX external_tokens_age ON external_tokens (expires_at);
+CREATE INDEX external_tokens_to_remove ON external_tokens (session_id); -- with their session
 CREATE UNIQUE INDEX external_tokens_of_session ON external_tokens (session_id) WHERE ended_at IS NULL;

@@ -212,6 +212,29 @@ def test_refreshing_replaces_the_token_and_revokes_the_old():
 
 
 @suite.test
+def test_an_answer_that_comes_late_revives_nothing():
+    """The server is asked about a token; while he thinks, it is replaced."""
+    who = sign_up()
+    old = who['access_token']
+    forget(old)
+    calls = asked('introspect', old)
+    slow = rule('oauth2', 'introspect', old, 1, delay_ms=600)
+
+    def work(i):
+        if i == 0:
+            return profile(old)
+        until(lambda: asked('introspect', old) > calls, 'he is asked')
+        return refresh(who['refresh_token'])
+    answer, now = together(2, work)
+    check(answer.status in (200, 401), f'{answer!r}')
+    check(slow['id'] in [c['rule'] for c in sim('GET', f'/sim/calls?operation=introspect&match={old}')],
+          'he was quick')
+    equal(redis('GET', 'soko:token:' + digest(old)), 'ended', 'what Redis says')
+    expired(profile(old))
+    demand(profile(now['access_token']), 200)
+
+
+@suite.test
 def test_within_the_grace_the_second_use_is_given_the_same_token():
     who = sign_up()
     first = refresh(who['refresh_token'])
@@ -229,6 +252,23 @@ def test_within_the_grace_the_second_use_is_given_the_same_token():
     expired(profile(first['access_token']))
     is_revoked(first['access_token'])
     equal(living_of(who), set(), 'living tokens')
+
+
+@suite.test
+def test_within_the_grace_another_role_gets_another_token():
+    """A token acts in the role that its session had when it was given."""
+    who = sign_up('Sela')
+    demand(shop.call('POST', '/stores', {'name': 'Store ' + secrets.token_hex(6)}, who['access_token']), 201)
+    buyer = refresh(who['refresh_token'])
+    demand(shop.call('GET', '/cart', token=buyer['access_token']), 200)
+    seller = refresh(who['refresh_token'], role='seller')
+    equal((buyer['role'], seller['role']), ('buyer', 'seller'), 'roles')
+    demand(shop.call('GET', '/seller/orders', token=seller['access_token']), 200)
+    demand(shop.call('GET', '/cart', token=seller['access_token']), 403, 'FORBIDDEN')
+    expired(shop.call('GET', '/cart', token=buyer['access_token']))
+    again = refresh(who['refresh_token'])
+    equal((again['role'], again['access_token']), ('seller', seller['access_token']), 'what a third is given')
+    until(lambda: living_of(who) == {seller['access_token']}, 'one living token')
 
 
 @suite.test

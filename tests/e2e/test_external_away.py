@@ -11,6 +11,7 @@ import signal
 from external_common import (active, ask_refresh, asked, away, bent, digest, expired, forget,
                              is_revoked, no_token_is_kept, profile, recover, refresh, seen, shop,
                              sign_up)
+from money import setting
 from owner import pid_of, redis, sql, start, stop, workers
 from soko import Failed, Suite, check, demand, equal, together, until
 
@@ -81,6 +82,21 @@ def test_nobody_signs_in_without_the_server_and_nobody_loses_his_session():
             'email': f'new-{secrets.token_hex(6)}@example.com', 'password': 'Nairobi-2026', 'name': 'New'}), 201)
     now = refresh(who['refresh_token'])
     demand(profile(now['access_token']), 200)
+
+
+@suite.test
+def test_keys_and_webhooks_have_nothing_to_do_with_the_server():
+    who = sign_up()
+    key = shop.new_key(who)['key']
+    form = {'Content-Type': 'application/x-www-form-urlencoded'}
+    calls = asked('introspect')
+    with bent('introspect', refuse_connection=True):
+        for _ in range(3):
+            equal(demand(shop.call('GET', '/auth/profile', token=key), 200).data['id'], who['user']['id'],
+                  'whose key it is')
+        demand(shop.call('POST', f'/webhooks/sms/{setting("AT_REPORT_TOKEN")}', headers=form,
+                         raw=b'id=ATXid_1&status=Success'), 200)
+        equal(asked('introspect'), calls, 'questions')
 
 
 @suite.test

@@ -71,7 +71,7 @@ send_one(void)
 
 /* A child that sends one call, with a connection of its own; its exit status is the outcome. */
 static pid_t
-send_in_child(void)
+send_in_child_as(enum provider p)
 {
     pid_t pid = fork();
 
@@ -79,9 +79,15 @@ send_in_child(void)
     if (pid == 0) {
         alarm(30);
         ctx.http = http_out_new("soko-test/1");
-        _exit((int)send_one());
+        _exit((int)send_as(p));
     }
     return pid;
+}
+
+static pid_t
+send_in_child(void)
+{
+    return send_in_child_as(PROVIDER_STRIPE);
 }
 
 static int
@@ -342,6 +348,62 @@ START_TEST(at_once)
 }
 END_TEST
 
+/* The OAuth2 server has places of his own, fewer, and takes none of others'. */
+START_TEST(a_cap_of_his_own)
+{
+    configure("OAUTH2_AT_ONCE", "2");
+    configure("OAUTH2_TIMEOUT", "4s");
+    int fd = log_capture();
+    wire_says(0, WIRE_HOLD);
+    wire_says(1, WIRE_HOLD);
+    wire_replies_from(2, 200, "{}");
+    pid_t one = send_in_child_as(PROVIDER_OAUTH2), two = send_in_child_as(PROVIDER_OAUTH2);
+    wire_wait_for(2);
+    for (int n = 0; n < 3; n++)
+        ck_assert_int_eq(send_as(PROVIDER_OAUTH2), ERR_PROVIDER_UNAVAILABLE);
+    ck_assert_int_eq(send_as(PROVIDER_STRIPE), OK);
+    ck_assert_int_eq(atomic_load(&wire->requests), 3);
+    atomic_store(&wire->released, 1);
+    ck_assert_int_eq(outcome_of(one), OK);
+    ck_assert_int_eq(outcome_of(two), OK);
+    ck_assert_int_eq(send_as(PROVIDER_OAUTH2), OK);
+    ck_assert_int_eq(count(log_captured(fd), "\"error.message\":\"too many calls at once\""), 3);
+}
+END_TEST
+
+/* As long as he is quick, more callers than places are served one after another. */
+START_TEST(a_place_is_waited_for)
+{
+    pid_t pids[8];
+
+    configure("OAUTH2_AT_ONCE", "1");
+    log_capture();
+    wire_replies_from(0, 200, "{}");
+    for (int i = 0; i < 8; i++)
+        pids[i] = send_in_child_as(PROVIDER_OAUTH2);
+    int served = 0;
+    for (int i = 0; i < 8; i++)
+        served += outcome_of(pids[i]) == OK ? 1 : 0;
+    ck_assert_int_ge(served, 2); /* one, if nobody waited */
+    ck_assert_int_eq(atomic_load(&wire->requests), served);
+}
+END_TEST
+
+/* His time is his own too: a call to him ends by OAUTH2_TIMEOUT, and counts. */
+START_TEST(a_time_of_his_own)
+{
+    configure("OAUTH2_TIMEOUT", "50ms");
+    configure("PROVIDER_TIMEOUT", "9s");
+    log_capture();
+    for (int n = 0; n < 3; n++) {
+        wire_says(n, WIRE_HANG);
+        ck_assert_int_eq(send_as(PROVIDER_OAUTH2), ERR_REQUEST_TIMEOUT);
+    }
+    ck_assert_int_eq(send_as(PROVIDER_OAUTH2), ERR_PROVIDER_UNAVAILABLE);
+    ck_assert_int_eq(atomic_load(&wire->requests), 3);
+}
+END_TEST
+
 START_TEST(a_killed_process_gives_its_place_back)
 {
     configure("PROVIDER_AT_ONCE", "2");
@@ -489,6 +551,9 @@ main(void)
     tcase_add_test(shared, a_failed_try_opens_again);
     tcase_add_test(shared, who_tries_is_killed);
     tcase_add_test(shared, at_once);
+    tcase_add_test(shared, a_cap_of_his_own);
+    tcase_add_test(shared, a_place_is_waited_for);
+    tcase_add_test(shared, a_time_of_his_own);
     tcase_add_test(shared, a_killed_process_gives_its_place_back);
     tcase_add_test(shared, a_place_ends_with_its_time);
     tcase_add_test(shared, a_spent_budget_sends_nothing);

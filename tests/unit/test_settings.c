@@ -155,6 +155,9 @@ END_TEST
 
 #define URL_FAULT "must be https://host (plain http reaches this host only)"
 #define END_FAULT "must have no user, query or fragment, and no / at its end"
+#define ENDPOINT_FAULT "must be https://host/path (plain http reaches this host only)"
+#define USER_FAULT "must have no user and no fragment"
+#define SCOPE_FAULT "must be words with one blank between"
 #define KEY_FAULT "must be a secret key of Stripe: sk_live_..., sk_test_..., or restricted, rk_..."
 #define WHSEC_FAULT "must be whsec_..., or several of them with commas and nothing else between"
 #define TOKEN_FAULT "must be 64 hexadecimal digits in lower case, by openssl rand -hex 32"
@@ -225,6 +228,23 @@ static const struct {
     {"DARAJA_ADDRESSES", "196.201.214.0/24", ADDRESSES_FAULT},
     {"DARAJA_ADDRESSES", "safaricom.co.ke", ADDRESSES_FAULT},
     {"DARAJA_ADDRESSES", "*", ADDRESSES_FAULT},
+    /* Also for introspection, whose port is often one of a private network: our secret and all
+     * tokens go there. */
+    {"OAUTH2_TOKEN_URL", "https://as.example.com/oauth2/token", NULL},
+    {"OAUTH2_INTROSPECT_URL", "http://127.0.0.1:4445/admin/oauth2/introspect", NULL},
+    {"OAUTH2_INTROSPECT_URL", "https://as.example.com/o/introspect/?realm=a", NULL},
+    {"OAUTH2_INTROSPECT_URL", "http://10.0.0.7:4445/admin/oauth2/introspect", ENDPOINT_FAULT},
+    {"OAUTH2_INTROSPECT_URL", "http://hydra:4445/admin/oauth2/introspect", ENDPOINT_FAULT},
+    {"OAUTH2_TOKEN_URL", "http://as.example.com/oauth2/token", ENDPOINT_FAULT},
+    {"OAUTH2_REVOKE_URL", "as.example.com/oauth2/revoke", ENDPOINT_FAULT},
+    {"OAUTH2_REVOKE_URL", "file:///etc/passwd", ENDPOINT_FAULT},
+    {"OAUTH2_REVOKE_URL", "https://id:secret@as.example.com/", USER_FAULT},
+    {"OAUTH2_REVOKE_URL", "https://as.example.com/#a", USER_FAULT},
+    {"OAUTH2_SCOPE", "api shop:write", NULL},
+    {"OAUTH2_SCOPE", " api", SCOPE_FAULT},
+    {"OAUTH2_SCOPE", "api ", SCOPE_FAULT},
+    {"OAUTH2_SCOPE", "a  b", SCOPE_FAULT},
+    {"OAUTH2_SCOPE", "a\"b", SCOPE_FAULT},
     {"MAIL_FROM", "shop", "must be one bare address: shop@example.com"},
     {"MAIL_FROM", "@example.com", "must be one bare address: shop@example.com"},
     {"MAIL_FROM", "shop@", "must be one bare address: shop@example.com"},
@@ -282,6 +302,46 @@ START_TEST(test_hole_13_an_empty_secret_is_none)
 }
 END_TEST
 
+static const char *const of_oauth2[] = {"OAUTH2_TOKEN_URL", "OAUTH2_INTROSPECT_URL",
+                                        "OAUTH2_REVOKE_URL", "OAUTH2_CLIENT_ID",
+                                        "OAUTH2_CLIENT_SECRET"};
+
+static void
+set_oauth2(void)
+{
+    setenv("TOKEN_ISSUER", "oauth2", 1);
+    for (size_t i = 0; i < COUNT_OF(of_oauth2); i++)
+        setenv(of_oauth2[i], i < 3 ? "https://as.example.com/x" : "soko", 1);
+}
+
+START_TEST(test_issuer)
+{
+    char want[256];
+
+    set_oauth2();
+    ck_assert_msg(load(), "%s", faults);
+    snprintf(want, sizeof want, "%s: is needed with TOKEN_ISSUER=oauth2\n", of_oauth2[_i]);
+    unsetenv(of_oauth2[_i]);
+    ck_assert(!load());
+    ck_assert_str_eq(faults, want);
+    /* Whoever makes his own tokens needs none of it, and may have some. */
+    setenv("TOKEN_ISSUER", "soko", 1);
+    ck_assert_msg(load(), "%s", faults);
+}
+END_TEST
+
+START_TEST(test_issuer_alone)
+{
+    setenv("TOKEN_ISSUER", "oauth2", 1);
+    ck_assert(!load());
+    for (size_t i = 0; i < COUNT_OF(of_oauth2); i++)
+        ck_assert_ptr_nonnull(strstr(faults, of_oauth2[i]));
+    setenv("TOKEN_ISSUER", "hydra", 1);
+    ck_assert(!load());
+    ck_assert(strncmp(faults, "TOKEN_ISSUER: ", 14) == 0);
+}
+END_TEST
+
 /* All at once, each once, and none of a secret's text. */
 START_TEST(test_all_at_once)
 {
@@ -317,6 +377,8 @@ fill(TCase *t)
     tcase_add_loop_test(t, test_values, 0, COUNT_OF(values));
     tcase_add_test(t, test_mail_url);
     tcase_add_test(t, test_hole_13_an_empty_secret_is_none);
+    tcase_add_loop_test(t, test_issuer, 0, COUNT_OF(of_oauth2));
+    tcase_add_test(t, test_issuer_alone);
     tcase_add_test(t, test_all_at_once);
 }
 

@@ -6,8 +6,9 @@
  * to himself.
  *
  * When a token ends, a tombstone takes the place of its answer in Redis, as with sessions: answers
- * are SET NX, so that whoever has read the living row and asked meanwhile cannot revive it. It
- * stays as long as such an answer could come. If Redis is away, the outbox puts it up again.
+ * are SET NX, so that whoever has read the living row and asked meanwhile cannot revive it. An
+ * answer is good for conf->token_cache from before the question, however long it is under way, so
+ * the tombstone need stay no longer. If Redis is away, the outbox puts it up again.
  *
  * A token that is obtained is introspected at once, before anybody gets it: an audience or scope
  * that the server does not grant shows at sign-in, and the first six requests of a page find the
@@ -20,6 +21,7 @@
  */
 #include "shop/accounts/external.h"
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "io/box.h"
@@ -35,8 +37,6 @@
 #define PURPOSE "external"
 #define ENDED "ended"       /* for us */
 #define INACTIVE "inactive" /* by his word */
-#define HEX_SIZE (2 * SHA256_SIZE + 1)
-#define LATE_MS 1000 /* how much longer than its time-out a call may take */
 
 struct found_row {
     struct uuid session_id, account_id;
@@ -112,19 +112,22 @@ hash_of(struct arena *a, const char *token, uint8_t hash[SHA256_SIZE])
     return secret_hex(a, hash, SHA256_SIZE);
 }
 
-/* Something to be written to Redis. */
+/* Something to be written to Redis. An answer has a time until which it is good, wherever it was
+ * delayed; a tombstone a life, from when it is put up. */
 struct note {
     const char *key, *value;
-    int64_t ms;
-    bool only_new;
+    int64_t until_ms, life_ms;
 };
 
 static void
 write_note(struct ctx *ctx, void *arg)
 {
     const struct note *n = arg;
+    bool is_answer = n->life_ms == 0;
+    int64_t ms = is_answer ? n->until_ms - clock_ms() : n->life_ms;
 
-    cache_set(ctx->cache, n->key, n->value, n->ms, n->only_new);
+    if (ms > 0)
+        cache_set(ctx->cache, n->key, n->value, ms, is_answer);
 }
 
 static int64_t
@@ -133,7 +136,7 @@ least(int64_t x, int64_t y)
     return x < y ? x : y;
 }
 
-/* His yes. */
+/* His yes, to a question that was asked after ctx->now_ms. */
 static struct note
 good_answer(struct ctx *ctx, const char *hash, const struct caller *c, int64_t expires_ms)
 {
@@ -143,8 +146,7 @@ good_answer(struct ctx *ctx, const char *hash, const struct caller *c, int64_t e
         .key = cache_key(ctx->arena, hash),
         .value = arena_printf(ctx->arena, "%s %s %s", uuid_text(c->account, account),
                               uuid_text(c->session, session), role_name(c->role)),
-        .ms = least(conf->token_cache.ms, expires_ms - ctx->now_ms),
-        .only_new = true,
+        .until_ms = least(ctx->now_ms + conf->token_cache.ms, expires_ms),
     };
 }
 
@@ -154,7 +156,7 @@ tombstone(struct ctx *ctx, const char *hash)
     return (struct note){
         .key = cache_key(ctx->arena, hash),
         .value = ENDED,
-        .ms = conf->token_cache.ms + conf->oauth2_timeout.ms + LATE_MS,
+        .life_ms = conf->token_cache.ms,
     };
 }
 
@@ -164,8 +166,7 @@ write_after_commit(struct ctx *ctx, struct note note)
     struct note *copy = arena_alloc(ctx->arena, sizeof(*copy));
 
     *copy = note;
-    if (copy->ms > 0)
-        after_commit(ctx, write_note, copy);
+    after_commit(ctx, write_note, copy);
 }
 
 /* The caller that good_answer() wrote down. */
@@ -390,10 +391,11 @@ ask_server(struct ctx *ctx, const char *token, const char *hash, const struct fo
         if (view.refused != NULL)
             log_event(LOG_WARN, EVENT("external.token_refused"),
                       TEXT("error.message", view.refused));
-        note = (struct note){cache_key(ctx->arena, hash), INACTIVE, conf->token_cache.ms, true};
+        note = (struct note){.key = cache_key(ctx->arena, hash),
+                             .value = INACTIVE,
+                             .until_ms = ctx->now_ms + conf->token_cache.ms};
     }
-    if (note.ms > 0)
-        write_note(ctx, &note);
+    write_note(ctx, &note);
     return view.is_active ? OK : expired(ctx);
 }
 

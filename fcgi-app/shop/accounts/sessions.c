@@ -170,7 +170,7 @@ find(struct ctx *ctx, const uint8_t hash[SHA256_SIZE], struct refresh_row *row)
 }
 
 enum err
-sessions_refresh_look(struct ctx *ctx, const char *refresh, bool *wants_token)
+sessions_refresh_look(struct ctx *ctx, const char *refresh, const char *wanted, bool *wants_token)
 {
     struct external_token again = {0};
     uint8_t hash[SHA256_SIZE];
@@ -181,8 +181,9 @@ sessions_refresh_look(struct ctx *ctx, const char *refresh, bool *wants_token)
     enum err e = find(ctx, hash, &row);
     if (e == OK)
         e = external_again(ctx, hash, &again);
-    if (e == OK)
-        *wants_token = external_is_on() && again.token == NULL && !(row.is_rotated && row.is_stale);
+    if (e == OK && !(row.is_rotated && row.is_stale))
+        *wants_token = external_is_on() &&
+                       (again.token == NULL || (wanted != NULL && strcmp(wanted, row.role) != 0));
     return e;
 }
 
@@ -221,7 +222,8 @@ sessions_refresh(struct ctx *ctx, const char *refresh, const char *wanted,
         e = sessions_demand_factor(ctx, role, row.second_factor);
     if (e == OK)
         e = external_again(ctx, hash, &again);
-    if (e == OK && again.token != NULL) {
+    /* A token acts in the role that its session had when it was given. */
+    if (e == OK && again.token != NULL && role == role_parse(row.role)) {
         e = external_throw_away(ctx, external);
         external = &again;
     }

@@ -53,7 +53,8 @@ enum err sessions_demand_factor(struct ctx *ctx, enum role role, bool second_fac
 /* Whether a refresh token is good for something, before anybody outside is troubled for it, and
  * whether it takes a token from outside. In a transaction. ERR_UNAUTHORIZED if it is good for
  * nothing; one that was used again is left to sessions_refresh(). */
-enum err sessions_refresh_look(struct ctx *ctx, const char *refresh, bool *wants_token);
+enum err sessions_refresh_look(struct ctx *ctx, const char *refresh, const char *wanted,
+                               bool *wants_token);
 
 /* Exchanges a refresh token for a fresh pair, in `wanted` role or the one the session had. In a
  * transaction. ERR_UNAUTHORIZED: unknown, ended, or used again; in the last case the session

@@ -398,7 +398,7 @@ refresh_start(struct req *rq)
     rq->step = r;
     if (!external_is_on())
         return OK;
-    return sessions_refresh_look(&rq->ctx, in->refresh_token, &r->wants_token);
+    return sessions_refresh_look(&rq->ctx, in->refresh_token, in->role, &r->wants_token);
 }
 
 static enum err
