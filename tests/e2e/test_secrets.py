@@ -11,7 +11,7 @@ import secrets
 import signal
 
 import leaks
-from money import setting, sim
+from money import arm_any, setting, sim
 from nginx_raw import ask
 from owner import ctl, pid_of, sql, sql_one, start, stop, workers
 from soko import API, Failed, Shop, Suite, check, demand, equal, until
@@ -193,9 +193,9 @@ def test_dying_workers():
     """nginx says in its error log which request it lost, with its query."""
     for path in ('/auth/login', '/auth/register'):
         for point in ('before_commit', 'after_commit'):
-            with open(os.path.join(os.environ['SOKO_FAULT_DIR'], point), 'w', encoding='ascii') as f:
-                os.chmod(f.name, 0o666)
-            def died(path=path, at=f.name):
+            arm_any(point)
+
+            def died(path=path, at=os.path.join(os.environ['SOKO_FAULT_DIR'], point)):
                 shop.call('POST', path, person())
                 return not os.path.exists(at)
             until(died, f'a death at {point}')

@@ -120,12 +120,31 @@ START_TEST(test_words)
     ck_assert_int_eq((int)method_parse("get"), METHOD_OTHER);
     ck_assert_int_eq((int)method_parse(""), METHOD_OTHER);
     ck_assert_int_eq((int)method_parse("OTHER"), METHOD_OTHER);
-    for (enum who w = WHO_NOBODY; w <= ADMIN; w++)
+    for (enum who w = WHO_NOBODY; w <= ADMIN_IN_PERSON; w++)
         ck_assert_uint_gt(strlen(who_name(w)), 0);
-    for (enum id_kind k = ID_NONE; k <= ID_NUMBER; k++)
+    for (enum id_kind k = ID_NONE; k <= ID_API_KEY; k++)
         ck_assert_uint_gt(strlen(id_kind_name(k)), 0);
     for (enum pool p = 0; p < POOL__COUNT; p++)
         ck_assert_uint_gt(strlen(pool_name(p)), 0);
+}
+END_TEST
+
+START_TEST(test_what_takes_a_person)
+{
+    for (enum who w = WHO_NOBODY; w <= ADMIN_IN_PERSON; w++)
+        ck_assert_int_eq(who_is_person(w), w == IN_PERSON || w == ADMIN_IN_PERSON);
+    /* Whatever says who somebody is: an API key that could would outlive its revocation. */
+    static const char *const paths[] = {"/api/v1/auth/", "/api/v1/api-keys",
+                                        "/api/v1/admin/users/"};
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *r = &routes[i];
+        for (size_t k = 0; k < sizeof(paths) / sizeof(paths[0]); k++) {
+            if (strncmp(r->path, paths[k], strlen(paths[k])) != 0 || r->who == ANYONE)
+                continue;
+            ck_assert_msg(who_is_person(r->who) || strcmp(r->endpoint->name, "profile") == 0,
+                          "%s %s lets API keys in", method_name(r->method), r->path);
+        }
+    }
 }
 END_TEST
 
@@ -144,7 +163,8 @@ START_TEST(test_our_table)
         ck_assert_uint_lt(strlen(r->path), sizeof(scratch));
         ck_assert_ptr_eq(route_find(routes, routes_count, r->method, r->path, scratch, ids, &allow),
                          r);
-        ck_assert_msg((r->ids[0] != ID_NONE && r->who != ANYONE && r->who != ADMIN) ==
+        bool for_admins = r->who == ADMIN || r->who == ADMIN_IN_PERSON;
+        ck_assert_msg((r->ids[0] != ID_NONE && r->who != ANYONE && !for_admins) ==
                           (r->stranger != STRANGER_NONE),
                       "%s %s: how is a stranger refused?", method_name(r->method), r->path);
     }
@@ -300,6 +320,7 @@ static void
 fill(TCase *tcase)
 {
     tcase_add_test(tcase, test_find);
+    tcase_add_test(tcase, test_what_takes_a_person);
     tcase_add_test(tcase, test_words);
     tcase_add_test(tcase, test_our_table);
     tcase_add_loop_test(tcase, test_refusals, 0, (int)COUNT_OF(bad));
