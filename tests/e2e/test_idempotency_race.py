@@ -47,7 +47,7 @@ def insist(row, path, body, who, key):
                                            and 'secret' not in a.errors[0]['message'])
         return None if in_the_way else a
     a = until(asked, 'an answer to the retry', 60)
-    shop._note('POST', path if path.startswith('/api') else '/api/v1' + path, a)
+    shop._note('POST', path if path.startswith('/api/') else '/api/v1' + path, a)
     return a
 
 
