@@ -151,10 +151,10 @@ static const char *const methods[] = {
     [OPTIONS] = "OPTIONS",
 };
 static const char *const whos[] = {
-    [WHO_NOBODY] = "nobody", [ANYONE] = "anyone", [SIGNED_IN] = "signed_in",
-    [IN_PERSON] = "in_person",
-    [BUYER] = "buyer",       [SELLER] = "seller", [ADMIN] = "admin",
-    [ADMIN_IN_PERSON] = "admin_in_person",
+    [WHO_NOBODY] = "nobody",   [ANYONE] = "anyone",
+    [SIGNED_IN] = "signed_in", [IN_PERSON] = "in_person",
+    [BUYER] = "buyer",         [SELLER] = "seller",
+    [ADMIN] = "admin",         [ADMIN_IN_PERSON] = "admin_in_person",
 };
 static const char *const id_kinds[] = {
     [ID_NONE] = "none",         [ID_PRODUCT] = "product", [ID_STORE] = "store",

@@ -340,7 +340,9 @@ def rows_of_all_tables():
 
 
 def has(text, code):
-    """As a number of its own: not in the middle of an id, a digest, or the fraction of a second."""
+    """As a text of its own: not in the middle of an id, a digest, or the fraction of a second; and no
+    member that is a number (a duration, a process), which may be any."""
+    text = re.sub(r'"[\w.@]+":\d+|\[\d+\]|\bpid \d+', '', text)
     return re.search(rf'(?<![0-9a-f.]){code}(?![0-9a-f])', text) is not None
 
 
