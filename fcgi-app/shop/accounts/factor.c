@@ -174,13 +174,15 @@ remove_factor(struct req *rq)
 {
     struct ctx *ctx = &rq->ctx;
     struct totp_holder holder = {0};
+    struct uuid spared = {{0}};
 
     enum err e = prove_both(rq);
     if (e == OK)
         e = totp_hold(ctx, ctx->actor.account, &holder);
+    if (!holder.is_admin)
+        spared = ctx->actor.session;
     if (e == OK)
-        e = totp_off(ctx, ctx->actor.account,
-                     holder.is_admin ? (struct uuid){{0}} : ctx->actor.session);
+        e = totp_off(ctx, ctx->actor.account, spared);
     if (e != OK)
         return e;
     return reply_message(rq, holder.is_admin

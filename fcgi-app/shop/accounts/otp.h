@@ -33,8 +33,8 @@ enum otp_kind { OTP_NONE, OTP_TIMED, OTP_RECOVERY };
  * capital ones, and of letters that Crockford's base 32 does not have, O is 0, I and L are 1. */
 enum otp_kind otp_read(const char *typed, char out[OTP_RECOVERY_LEN + 1]);
 
-/* A new recovery code: *canonical as otp_read() gives it, *shown in groups; in the arena. */
-void otp_recovery(struct arena *a, const char **canonical, const char **shown);
+/* A new recovery code: *code as otp_read() gives it, *shown in groups; in the arena. */
+void otp_recovery(struct arena *a, const char **code, const char **shown);
 
 /* What an authenticator app reads, most often from a QR code ("Key Uri Format" of Google
  * Authenticator). `secret` is in base 32. Everything is percent-encoded; a colon, which parts
