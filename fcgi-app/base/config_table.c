@@ -45,7 +45,7 @@ const struct setting settings[] = {
     ROW(token_issuer, "soko", 0, 16, .one_of = "soko|oauth2",
         .doc = "who makes access tokens: we, or the OAuth2 server of OAUTH2_TOKEN_URL"),
     ROW(token_cache, "30s", 1, MINUTE,
-        .doc = "how long a good answer about an API key or an external token may be used again"),
+        .doc = "how long a good answer about a session, API key or external token may be used again"),
     ROW(access_token_ttl, "15min", 1, DAY,
         .doc = "life of an access token"),
     ROW(refresh_token_ttl, "7d", 1, 365 * DAY,
