@@ -151,6 +151,20 @@ def test_junk_never_reaches_the_server():
 
 
 @suite.test
+def test_an_api_key_is_ours_and_asks_nobody():
+    who = sign_up()
+    key = shop.new_key(who, 'buyer')
+    before = asked('introspect')
+    redis('DEL', 'soko:key:' + digest(key['key']))
+    for _ in range(2):
+        demand(profile(key['key']), 200)
+    demand(shop.call('GET', '/api-keys', token=key['key']), 403, 'FORBIDDEN')
+    demand(profile('sk_soko_' + secrets.token_urlsafe(32)), 401, 'UNAUTHORIZED')
+    demand(profile('sk_soko_junk'), 401, 'UNAUTHORIZED')
+    equal(asked('introspect'), before, 'questions to the server')
+
+
+@suite.test
 def test_his_word_alone_is_not_enough():
     """Active by his word, and yet not for us."""
     who = sign_up()
