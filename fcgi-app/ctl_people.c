@@ -1,8 +1,8 @@
 /*
  * Accounts from a file. Each batch is a transaction of its own, and a line that was imported is
  * known again (shop/imports/people.h): an import that was interrupted is simply run again, from the
- * first line. It keeps no mark of how far it came; reading a million lines that are here already
- * takes a minute. The report is written anew each time, for all lines that are refused.
+ * first line. It keeps no mark of how far it came; a million lines that are here already take some
+ * minutes. The report is written anew each time, for all lines that are refused.
  */
 #include "base/clock.h"
 #include "base/text.h"
