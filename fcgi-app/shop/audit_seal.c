@@ -33,6 +33,7 @@
 #include <strings.h>
 
 #define BATCH 500
+#define TURN 40 /* batches at most */
 
 struct taken_row {
     bool taken;
@@ -119,9 +120,8 @@ seal_work(struct ctx *ctx, void *arg)
     b->count = 0;
     b->sound = true;
     b->head = (struct audit_link){.mac = "", .before = ""};
-    enum err e = b->waits ? pg_run(ctx, AUDIT_PATIENCE, ARG_NONE) : OK;
-    if (e == OK)
-        e = pg_one(ctx, b->waits ? AUDIT_LOCK : AUDIT_TRY_LOCK, &taken_row, &lock, ARG_NONE);
+    pg_queue(ctx, AUDIT_PATIENCE, ARG_NONE); /* a long way from `settled` must not end it */
+    enum err e = pg_one(ctx, b->waits ? AUDIT_LOCK : AUDIT_TRY_LOCK, &taken_row, &lock, ARG_NONE);
     b->taken = b->waits || lock.taken;
     if (e != OK || !b->taken)
         return e;
@@ -164,13 +164,14 @@ seal_batch(struct ctx *ctx, struct batch *b)
     return OK;
 }
 
-/* Batch by batch. True if nothing is left; *sealed grows. */
+/* Batch by batch, `limit` at most. True if nothing is left; *sealed grows. */
 static bool
-seal_rest(struct ctx *ctx, struct batch *b, const volatile sig_atomic_t *stop, size_t *sealed)
+seal_rest(struct ctx *ctx, struct batch *b, const volatile sig_atomic_t *stop, size_t limit,
+          size_t *sealed)
 {
     bool more = true;
 
-    while (more && (stop == NULL || !*stop)) {
+    while (more && limit-- > 0 && (stop == NULL || !*stop)) {
         struct arena *a = arena_new();
         struct ctx one = *ctx;
 
@@ -227,14 +228,17 @@ audit_seal_turn(struct ctx *ctx, struct audit_sealer *s, const volatile sig_atom
         return;
     if (sight.newest < s->settled) /* an older database was brought back under us */
         *s = (struct audit_sealer){0};
-    b.settled = b.after = s->settled;
-    if (!seal_rest(ctx, &b, stop, &sealed))
-        return;
+    b.settled = s->settled;
+    b.after = s->after > s->settled ? s->after : s->settled;
+    bool done = seal_rest(ctx, &b, stop, TURN, &sealed);
     s->settled = b.settled;
+    s->after = done ? 0 : b.after;
+    if (!done)
+        return;
     if (tx_read(ctx, left_work, &sight) != OK || sight.left > 0)
         return;
     b.after = b.settled;
-    if (seal_rest(ctx, &b, stop, &sealed))
+    if (seal_rest(ctx, &b, stop, TURN, &sealed))
         s->settled = sight.newest;
 }
 
@@ -245,7 +249,7 @@ audit_seal_all(struct ctx *ctx, const struct audit_anchor *accepted, size_t *sea
     struct batch b = {.waits = true, .accepted = accepted};
 
     *sealed = 0;
-    bool done = seal_rest(ctx, &b, NULL, sealed);
+    bool done = seal_rest(ctx, &b, NULL, SIZE_MAX, sealed);
     *head = (struct audit_anchor){b.head.number, b.head.mac};
     if (done)
         return OK;

@@ -23,9 +23,11 @@ struct audit_anchor {
 /* What a sealer remembers from turn to turn; zero at first. */
 struct audit_sealer {
     int64_t settled; /* no entry up to this id needs to be looked at any more */
+    int64_t after;   /* how far the turn before came, if it left off; else 0 */
 };
 
-/* Seals all that has no link, in batches, each a transaction of its own; until *stop (may be NULL).
+/* Seals what has no link, in batches, each a transaction of its own; until *stop (may be NULL), or
+ * some 20,000 entries, so that whoever else waits for a turn gets it.
  * Not in a transaction. It seals nothing, and logs `audit.unsound`, if the head's MAC is not by our
  * key of its entry: a host with another DATA_KEY must not spoil the chain, nor do we build on what
  * was changed. `audit_seal_all` with the head that a person has looked at goes on behind it all the

@@ -3,6 +3,7 @@
 # settings: JOBS_LEASE=1s JOBS_BACKOFF=100ms JOBS_BACKOFF_MAX=500ms JOBS_POLL=20ms PAYMENT_ASK_AFTER=400ms
 # settings: PAYMENT_ASK_MAX=1s REFUND_ASK_AFTER=300ms MPESA_PROMPT_TTL=1500ms PROVIDER_TIMEOUT=1500ms
 """
+from audit_common import account_of, entries, last_of
 from money import books_agree, rule
 from refund_common import Buyer, PATIENCE, Stall, shop, sim, sql, sql_one, until
 from soko import Suite, check, demand, equal, together
@@ -85,6 +86,11 @@ def test_less_is_accepted():
     other = Buyer('Otto').order(stall.product()['id'], 'mpesa', 1)
     demand(resolve(payment, 'accept', order_id=other['id']), 400, 'VALIDATION_ERROR')
     done = demand(resolve(payment, 'accept', reason='A regular'), 200).data
+    entry = last_of('payment.resolved', payment['id'])
+    equal((entry['actor'], entry['actor_role'], entry['detail']),
+          (account_of(stall.admin), 'admin', {'resolution': 'accept', 'order': order['id'], 'amount': '9900',
+                                              'currency': 'KES'}), 'in the audit log')
+    equal(len(entries(subject=payment['id'])), 1, 'and who was refused is not')
     equal((done['status'], done['amount'], done['received']), ('succeeded', '100', '99'), 'the payment')
     equal(buyer.show(order)['payment_status'], 'paid', 'the order')
     demand(resolve(payment, 'accept'), 400, 'INVALID_STATUS')

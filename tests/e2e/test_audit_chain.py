@@ -139,15 +139,14 @@ def test_a_rollback_leaves_a_gap_that_nobody_waits_for():
 
 
 @suite.test
-def test_many_hosts_seal_at_once():
-    sql(INSERT.replace(' VALUES', '') + "SELECT 'many', json_build_object('n', n), 't' FROM generate_series(1, 3000) AS n",
-        url=APP)
-    for status, said in together(4, lambda i: run('audit', 'seal')):
-        equal(status, 0, said)
+def test_the_role_of_a_worker_suffices():
     all_sealed()
-    equal(sql('SELECT max(number) - count(*), count(*) - count(DISTINCT entry) FROM audit_chain'), [['0', '0']],
-          'each number and each entry once')
-    is_good()
+    head = is_good()
+    conf = os.environ['SOKO_CONF']
+    check('//soko_app@' in setting('DATABASE_URL'), 'it is a worker\'s')
+    for words in (('audit', 'verify', '--head', head), ('audit', 'seal'), ('audit', 'list', '--json')):
+        status, said = run(*words, conf=conf)
+        equal(status, 0, f'{words}: {said[-300:]}')
 
 
 @suite.test
@@ -346,6 +345,33 @@ def test_jobs_do_not_build_on_what_was_changed():
         equal(loose(), '1', 'nothing was sealed')
         stop('jobs')
     all_sealed()
+    is_good()
+
+
+# --- many, at the end: what is changed by hand is put back entry by entry ---------------------------
+
+@suite.test
+def test_many_hosts_seal_at_once():
+    sql(INSERT.replace(' VALUES', '') + "SELECT 'many', json_build_object('n', n), 't' FROM generate_series(1, 3000) AS n",
+        url=APP)
+    for status, said in together(4, lambda i: run('audit', 'seal')):
+        equal(status, 0, said)
+    all_sealed()
+    equal(sql('SELECT max(number) - count(*), count(*) - count(DISTINCT entry) FROM audit_chain'), [['0', '0']],
+          'each number and each entry once')
+    is_good()
+
+
+@suite.test
+def test_more_than_a_turn_takes():
+    sql(INSERT.replace(' VALUES', '') + "SELECT 'many', '{}', 't' FROM generate_series(1, 25000) AS n", url=APP)
+    newest = int(sql_one('SELECT max(id) FROM audit_log'))
+    until(lambda: loose() == '0', 'each entry has a link', 120)
+
+    def passed():
+        Buyer()
+        return settled() >= newest
+    until(passed, 'what is settled goes on behind them')
     is_good()
 
 

@@ -7,6 +7,7 @@ paid, and once.
 """
 import secrets
 
+from audit_common import account_of, last_of
 from money import books_agree, rule
 from refund_common import (Buyer, PATIENCE, Stall, at_rest, channels, charges, give, refunds, refunds_become,
                            shop, sim, sql, sql_one, until)
@@ -250,6 +251,7 @@ def test_a_payout_that_failed_is_tried_again_and_then_a_person_must():
     path = f'/admin/refunds/{failed["id"]}/retry'
     demand(shop.call('POST', path, token=stall.seller['access_token']), 403)
     demand(shop.call('POST', path, token=stall.admin['access_token']), 200)
+    equal(last_of('refund.retried', failed['id'])['actor'], account_of(stall.admin), 'in the audit log')
     refunds_become(stall.seller, order, 'succeeded')
     equal(payouts(buyer), [5000], 'what went out')
     demand(shop.call('POST', path, token=stall.admin['access_token']), 400, 'INVALID_STATUS')
