@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import re
+import secrets
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -262,7 +263,7 @@ def test_what_is_changed_by_hand_is_found():
 @contextmanager
 def another_key():
     with open(os.environ['SOKO_CTL'].split()[-1], encoding='utf-8') as f:
-        text = re.sub(r'^DATA_KEY=.*$', 'DATA_KEY=' + 'e' * 64, f.read(), flags=re.M)
+        text = re.sub(r'^DATA_KEY=.*$', 'DATA_KEY=' + secrets.token_hex(32), f.read(), flags=re.M)
     with tempfile.NamedTemporaryFile('w', encoding='utf-8') as conf:
         conf.write(text)
         conf.flush()
