@@ -148,9 +148,11 @@ SQL
 
 # The audit log as a log among others, for canary.py. A suite may have left PostgreSQL stopped.
 keep_audit() {
-    (shop_postgres off) && "$(pg_bin)/psql" -XqtA -h "$sockets" -U postgres -d soko \
-        -c 'SELECT to_json(l) FROM audit_log l ORDER BY id' >"$shop/log/audit.log" ||
+    if ! (shop_postgres off) ||
+        ! "$(pg_bin)/psql" -XqtA -h "$sockets" -U postgres -d soko \
+            -c 'SELECT to_json(l) FROM audit_log l ORDER BY id' >"$shop/log/audit.log"; then
         say "    the audit log could not be read"
+    fi
 }
 
 # Ends the suite's shop, and keeps what it wrote: a sanitizer's finding in a server's log is a
