@@ -103,7 +103,8 @@ route_errors(const struct route *r)
     }
     if (r->who != ANYONE)
         add_error(&list, ERR_UNAUTHORIZED);
-    if (r->who != ANYONE && (r->who != SIGNED_IN || r->method != GET)) /* a key may only read */
+    /* Of the signed in: a key may only read, and an administrator may lack a second factor. */
+    if (r->who != ANYONE)
         add_error(&list, ERR_FORBIDDEN);
     if (takes_body)
         add_error(&list, ERR_PAYLOAD_TOO_LARGE);
