@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #define FILE_MAX ((size_t)16 << 20)
+#define NAMES_SIZE 4096 /* of a system user's row */
 
 static int
 print_openapi(const struct ctl_options *o)
@@ -325,12 +326,14 @@ static const char *
 operator_name(struct arena *a)
 {
     const char *sudo = getenv("SUDO_USER");
-    const struct passwd *user = getpwuid(getuid());
+    struct passwd room, *user = NULL;
+    char names[NAMES_SIZE];
 
     if (getuid() == 0 && sudo != NULL && sudo[0] != '\0')
         return arena_strdup(a, sudo);
-    return user != NULL ? arena_strdup(a, user->pw_name)
-                        : arena_printf(a, "uid %ld", (long)getuid());
+    if (getpwuid_r(getuid(), &room, names, sizeof(names), &user) == 0 && user != NULL)
+        return arena_strdup(a, user->pw_name);
+    return arena_printf(a, "uid %ld", (long)getuid());
 }
 
 static struct ctx *opened; /* what main closes */
