@@ -21,12 +21,13 @@ struct audit_question {
  *     reordered  two entries have changed places
  *     missing    a link's entry is gone, or links are
  *     truncated  the chain ends before the head that was asked for, or does not go through it
- *     foreign    from a link to the end nothing is by our key: another DATA_KEY, or a chain that
- * was built anew inserted   an entry stands without a link where all have one unsealed   an entry
- * has waited for its link for longer than late_ms
+ *     foreign    from a link to the end nothing is by our key: DATA_KEY is another, or the chain
+ *                was built anew
+ *     inserted   an entry stands without a link where all have one
+ *     unsealed   an entry has waited for its link for longer than late_ms
  *
- * then how many links there are, and the head, as NUMBER:MAC. *faults is how many. An error only if
- * the database does not answer. */
+ * then how many links there are, and the head, as NUMBER:MAC. README.md says what to do about each.
+ * *faults is how many. An error only if the database does not answer. */
 enum err audit_verify(struct ctx *ctx, FILE *out, const struct audit_question *q, size_t *faults);
 
 #endif

@@ -5,6 +5,14 @@
  * one of each purpose: a new one takes the place of the old, not before conf->code_pause, and not
  * more than conf->limit_codes an hour. It is bound to where it was sent: whoever changes his
  * address or number in between must ask for another.
+ *
+ * To add a purpose: a name in the enum here, a row of purposes[] in codes.c (the compiler does not
+ * see that one is missing), and a migration that widens the CHECK of one_time_codes.purpose. If it
+ * has words of its own, a template: messages.h, messages_render.c, a file a channel in
+ * fcgi-app/messages/, and their tables in tests/unit/test_messages.c. Then an endpoint that asks
+ * and takes, as in verify.c, which may stand in any domain behind accounts (shop/ORDER), and its
+ * row in routes.c. New files are named in Makefile.am. tests/e2e/codes_common.py reads what was
+ * sent.
  */
 #ifndef SOKO_SHOP_ACCOUNTS_CODES_H
 #define SOKO_SHOP_ACCOUNTS_CODES_H
