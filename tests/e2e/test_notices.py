@@ -74,6 +74,48 @@ def test_a_new_key_is_told_of():
     noticed(ann.email, 'An API key was created.')
 
 
+@suite.test
+def test_nobody_has_us_send_messages_to_others_without_end():
+    ann = Person(email=False)
+    number = [ann.phone, f'+2547{secrets.randbelow(10 ** 8):08}']
+    for n in range(10):
+        demand(ann.call('PUT', '/auth/profile', {'phone': number[(n + 1) % 2]}), 200)
+    for body in ({'phone': number[1]}, {'phone': None}, {'username': 'v' + secrets.token_hex(6)}):
+        a = demand(ann.call('PUT', '/auth/profile', body), 429, 'RATE_LIMITED')
+        check(int(a.headers['retry-after']) > 3000, 'an hour, about')
+    demand(ann.call('PUT', '/auth/profile', {'name': 'Ann W.', 'phone': number[0]}), 200)  # no change of a contact
+    all_quiet()
+    equal([len(notices(t)) for t in number], [5, 5], 'notices')
+
+
+@suite.test
+def test_nobody_passes_a_number_round_to_have_us_send_it_messages():
+    number, sent = f'+2547{secrets.randbelow(10 ** 8):08}', 0
+    for person in (Person(phone=False) for _ in range(3)):
+        for n in range(4):
+            demand(person.call('PUT', '/auth/profile', {'phone': number}), 200)
+            a = person.call('PUT', '/auth/profile', {'phone': None})
+            sent += a.status == 200
+        if sent == 10:
+            demand(a, 429, 'RATE_LIMITED')
+            break
+    equal(sent, 10, 'changes')
+    all_quiet()
+    equal(len(notices(number)), 10, 'notices')
+
+
+@suite.test
+def test_a_password_is_not_changed_without_end():
+    ann = Person(email=False)
+    change = {'old_password': ann.password, 'new_password': ann.password}
+    for n in range(10):
+        demand(ann.call('PUT', '/auth/password', change), 200)
+    for n in range(2):
+        demand(ann.call('PUT', '/auth/password', change), 429, 'RATE_LIMITED')
+    all_quiet()
+    equal(len(notices(ann.phone)), 10, 'notices')
+
+
 # --- common passwords -----------------------------------------------------------------------------
 
 @suite.test

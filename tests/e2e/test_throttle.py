@@ -352,6 +352,19 @@ def test_who_holds_a_session_has_as_many_tries_at_its_password():
     login(owner.email, 'another long one', None, 200)
 
 
+@suite.test
+def test_right_passwords_of_ones_own_do_not_keep_the_hashers_busy_for_ever():
+    owner = Owner()
+    token = login(owner.email, PASSWORD, None, 200).data['access_token']
+    for _ in range(60):
+        demand(shop.call('POST', '/auth/totp', {'password': PASSWORD}, token), 201)
+    refused(shop.call('POST', '/auth/totp', {'password': PASSWORD}, token))
+    refused(shop.call('DELETE', '/auth/totp', {'password': PASSWORD, 'code': '123456'}, token))
+    login(owner.email, PASSWORD, None, 200)
+    age(HOUR)
+    demand(shop.call('POST', '/auth/totp', {'password': PASSWORD}, token), 201)
+
+
 # --- for how long ---------------------------------------------------------------------------------
 
 @suite.test

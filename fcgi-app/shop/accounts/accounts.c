@@ -111,8 +111,8 @@ update_profile(struct req *rq)
                ARG_BOOL(input_sent(&profile_in, in, "username")), ARG_TEXT(in->username));
     if (e != OK)
         return e;
-    contacts_changed(&rq->ctx, rq->ctx.actor.account, &before, &after);
-    return reply_rows(rq, ACCOUNTS_SHOW, ARG_ID(rq->ctx.actor.account));
+    e = contacts_changed(&rq->ctx, rq->ctx.actor.account, &before, &after);
+    return e != OK ? e : reply_rows(rq, ACCOUNTS_SHOW, ARG_ID(rq->ctx.actor.account));
 }
 
 const struct endpoint accounts_register = {

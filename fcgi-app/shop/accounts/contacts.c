@@ -2,15 +2,22 @@
  * Whoever takes over a session changes the address first. So the old one is told, and not the new:
  * a changed address there, a changed number by SMS to the old number. What was not there before, or
  * is a username, is told by what there was otherwise.
+ *
+ * Nobody has shown that what he is called by is his own: whoever sets the number of somebody else,
+ * and then another, has that one sent an SMS by us. So changes are counted by account, and those
+ * that tell somebody by whom they tell, as many accounts may pass one number round.
  */
 #include "shop/accounts/contacts.h"
 
 #include "io/pg.h"
+#include "shop/accounts/throttle.h"
 #include "shop/audit.h"
 #include "shop/messages.h"
 #include "shop/stmt.h"
 
 #include <string.h>
+
+#define CHANGES_PER_HOUR 10
 
 static const struct field contacts_fields[] = {
     FIELD(struct contacts, name),           FIELD(struct contacts, email),
@@ -38,18 +45,21 @@ is_same(const char *x, const char *y)
 }
 
 /* By the channel that it was itself, else by e-mail, else by SMS. */
-static void
+static enum err
 tell(struct ctx *ctx, struct uuid account, const struct contacts *before, enum notice what)
 {
     bool by_sms = before->phone != NULL && (what == NOTICE_PHONE_CHANGED || before->email == NULL);
 
-    if (by_sms)
-        messages_notice_to(ctx, account, what, CHANNEL_SMS, before->phone);
-    else if (before->email != NULL)
-        messages_notice_to(ctx, account, what, CHANNEL_EMAIL, before->email);
+    const char *target = by_sms ? before->phone : before->email;
+    struct try made;
+
+    if (target == NULL)
+        return OK;
+    messages_notice_to(ctx, account, what, by_sms ? CHANNEL_SMS : CHANNEL_EMAIL, target);
+    return throttle_take(ctx, "contact_told", target, NULL, CHANGES_PER_HOUR, &made);
 }
 
-void
+enum err
 contacts_changed(struct ctx *ctx, struct uuid account, const struct contacts *before,
                  const struct contacts *after)
 {
@@ -61,11 +71,17 @@ contacts_changed(struct ctx *ctx, struct uuid account, const struct contacts *be
         {"phone", before->phone, after->phone, NOTICE_PHONE_CHANGED},
         {"username", before->username, after->username, NOTICE_USERNAME_CHANGED},
     };
+    char id[UUID_TEXT_SIZE];
+    struct try made;
+    enum err e = OK;
 
-    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+    for (size_t i = 0; e == OK && i < sizeof(changes) / sizeof(changes[0]); i++) {
         if (is_same(changes[i].before, changes[i].after))
             continue;
         audit_note(ctx, AUDIT_CONTACT_CHANGED, account, "what", changes[i].what);
-        tell(ctx, account, before, changes[i].notice);
+        e = throttle_take(ctx, "contact", uuid_text(account, id), NULL, CHANGES_PER_HOUR, &made);
+        if (e == OK)
+            e = tell(ctx, account, before, changes[i].notice);
     }
+    return e;
 }

@@ -21,8 +21,9 @@ enum err contacts_lock(struct ctx *ctx, struct uuid account, struct contacts *ou
 struct password_owner contacts_owner(const struct contacts *c);
 
 /* In the transaction that changes them from `before` to `after`: writes it down, and tells whoever
- * was called so before (OWASP ASVS 4.0.3, V2.5.5 and V2.2.3). What stayed the same is no change. */
-void contacts_changed(struct ctx *ctx, struct uuid account, const struct contacts *before,
-                      const struct contacts *after);
+ * was called so before (OWASP ASVS 4.0.3, V2.5.5 and V2.2.3). What stayed the same is no change.
+ * ERR_RATE_LIMITED, with a problem and ctx->retry_after_ms, if there were too many lately. */
+enum err contacts_changed(struct ctx *ctx, struct uuid account, const struct contacts *before,
+                          const struct contacts *after);
 
 #endif

@@ -15,6 +15,8 @@
 #include "shop/messages.h"
 #include "shop/req.h"
 
+#define CHANGES_PER_HOUR 10 /* each is told of by a message */
+
 struct password_in {
     uint64_t sent;
     const char *old_password, *new_password;
@@ -106,6 +108,8 @@ password_finish(struct req *rq)
     const struct changing *c = rq->step;
     struct ctx *ctx = &rq->ctx;
     struct contacts called = {0};
+    char id[UUID_TEXT_SIZE];
+    struct try made;
 
     enum err e = proof_demand(ctx, &c->proof, "old_password");
     if (e == OK)
@@ -115,6 +119,10 @@ password_finish(struct req *rq)
     const struct password_owner owner = contacts_owner(&called);
     if (passwords_is_own(in->new_password, &owner))
         return proof_settle(ctx, fail(ctx, ERR_VALIDATION, "new_password", PASSWORD_IS_OWN));
+    e = throttle_take(ctx, "password_changed", uuid_text(ctx->actor.account, id), NULL,
+                      CHANGES_PER_HOUR, &made);
+    if (e != OK)
+        return proof_settle(ctx, e);
     e = pg_run(ctx, ACCOUNTS_SET_PASSWORD, ARG_ID(ctx->actor.account), ARG_TEXT(c->fresh_hash));
     if (e != OK)
         return e;

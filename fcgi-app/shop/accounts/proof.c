@@ -1,6 +1,9 @@
 /*
  * The try is counted before the hash is made, and given back if the password was right. A wrong one
  * is 400, not 401: the session is a good one, and no client shall throw it away.
+ *
+ * Right ones are counted too, by a bucket of their own that is wide: each makes a hash, and few
+ * workers make them for everybody's sign-in.
  */
 #include "shop/accounts/proof.h"
 
@@ -10,6 +13,8 @@
 #include "io/tx.h"
 #include "shop/audit.h"
 #include "shop/stmt.h"
+
+#define PROOFS_PER_HOUR 60
 
 struct hash_row {
     const char *password_hash;
@@ -22,14 +27,18 @@ proof_start(struct ctx *ctx, struct proof *p)
 {
     struct hash_row row = {0};
     char id[UUID_TEXT_SIZE];
+    struct try any;
 
     *p = (struct proof){0};
     enum err e = pg_one(ctx, PROOF_READ, &hash_row, &row, ARG_ID(ctx->actor.account));
     if (e != OK)
         return e;
     p->password_hash = row.password_hash;
-    return throttle_take(ctx, "password", uuid_text(ctx->actor.account, id), NULL,
-                         conf->limit_login_account, &p->try);
+    uuid_text(ctx->actor.account, id);
+    e = throttle_take(ctx, "password", id, NULL, conf->limit_login_account, &p->try);
+    if (e == OK && conf->limit_login_account > 0)
+        e = throttle_take(ctx, "proof", id, NULL, PROOFS_PER_HOUR, &any);
+    return e;
 }
 
 bool
