@@ -353,6 +353,23 @@ def test_who_holds_a_session_has_as_many_tries_at_its_password():
 
 
 @suite.test
+def test_a_stolen_session_keeps_its_owner_from_no_remedy():
+    owner = Owner()
+    stolen = login(owner.email, PASSWORD, None, 200).data['access_token']
+    token = login(owner.email, PASSWORD, None, 200).data['access_token']
+    demand(shop.call('POST', '/auth/totp', {'password': PASSWORD}, token), 201)
+    for i in range(TRIES):
+        demand(shop.call('POST', '/auth/totp/confirm', {'code': f'{i:06}'}, stolen), 400, 'VALIDATION_ERROR')
+        demand(shop.call('POST', '/auth/totp', {'password': f'guess {i}'}, stolen), 400, 'VALIDATION_ERROR')
+    refused(shop.call('POST', '/auth/totp/confirm', {'code': '000000'}, stolen))
+    refused(shop.call('POST', '/auth/totp', {'password': PASSWORD}, stolen))
+    demand(shop.call('POST', '/auth/totp/confirm', {'code': '000000'}, token), 400, 'VALIDATION_ERROR')
+    change = {'old_password': PASSWORD, 'new_password': 'another long one'}
+    demand(shop.call('PUT', '/auth/password', change, token), 200)
+    demand(shop.call('GET', '/auth/profile', token=stolen), 401)
+
+
+@suite.test
 def test_right_passwords_of_ones_own_do_not_keep_the_hashers_busy_for_ever():
     owner = Owner()
     token = login(owner.email, PASSWORD, None, 200).data['access_token']

@@ -2,6 +2,10 @@
  * The try is counted before the hash is made, and given back if the password was right. A wrong one
  * is 400, not 401: the session is a good one, and no client shall throw it away.
  *
+ * Each session has tries of its own, and without the password nobody gets another session. One
+ * bucket for the account would let the thief of one keep its owner from a new password, and so from
+ * throwing him out.
+ *
  * Right ones are counted too, by a bucket of their own that is wide: each makes a hash, and few
  * workers make them for everybody's sign-in.
  */
@@ -26,7 +30,7 @@ enum err
 proof_start(struct ctx *ctx, struct proof *p)
 {
     struct hash_row row = {0};
-    char id[UUID_TEXT_SIZE];
+    char id[UUID_TEXT_SIZE], session[UUID_TEXT_SIZE];
     struct try any;
 
     *p = (struct proof){0};
@@ -35,7 +39,8 @@ proof_start(struct ctx *ctx, struct proof *p)
         return e;
     p->password_hash = row.password_hash;
     uuid_text(ctx->actor.account, id);
-    e = throttle_take(ctx, "password", id, NULL, conf->limit_login_account, &p->try);
+    e = throttle_take(ctx, "password", id, uuid_text(ctx->actor.session, session),
+                      conf->limit_login_account, &p->try);
     if (e == OK && conf->limit_login_account > 0)
         e = throttle_take(ctx, "proof", id, NULL, PROOFS_PER_HOUR, &any);
     return e;

@@ -2,7 +2,7 @@
  * shop/accounts/proof: the password once more, from somebody who is signed in, before something
  * that a stolen session must not do (OWASP ASVS 4.0.3, V3.7.1).
  *
- * In the three steps of an endpoint. Wrong passwords are counted, by account and for all such
+ * In the three steps of an endpoint. Wrong passwords are counted, by session and for all such
  * endpoints together (conf->limit_login_account), so that a stolen session cannot guess it.
  */
 #ifndef SOKO_SHOP_ACCOUNTS_PROOF_H

@@ -21,10 +21,10 @@ try {
 };
 
 /* Takes one of `per_hour` tries (0: no limit; at most LIMIT_LOGIN_ACCOUNT's maximum, since a bucket
- * remembers each) of `what` at `name` from `network` (NULL: from anywhere). `name` is in its
- * canonical form: whoever can write it in two ways has two buckets. ERR_RATE_LIMITED, with a
- * problem and ctx->retry_after_ms, if there is none left; the refused try costs nothing. Holds the
- * bucket's lock until the transaction ends, so it comes last in it. */
+ * remembers each) of `what` at `name` from `network`, or of that session (NULL: from anywhere).
+ * `name` is in its canonical form: whoever can write it in two ways has two buckets.
+ * ERR_RATE_LIMITED, with a problem and ctx->retry_after_ms, if there is none left; the refused try
+ * costs nothing. Holds the bucket's lock until the transaction ends, so it comes last in it. */
 enum err throttle_take(struct ctx *ctx, const char *what, const char *name, const char *network,
                        int64_t per_hour, struct try *out);
 

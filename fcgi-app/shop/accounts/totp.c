@@ -232,6 +232,7 @@ totp_begin(struct ctx *ctx, struct uuid account, const char **secret)
 enum err
 totp_take(struct ctx *ctx, struct uuid account, bool confirmed, const char *code)
 {
+    char session[UUID_TEXT_SIZE];
     struct factor_row row;
     bool is_right;
 
@@ -242,7 +243,9 @@ totp_take(struct ctx *ctx, struct uuid account, bool confirmed, const char *code
         return fail(ctx, ERR_NOT_FOUND, NULL, "%s",
                     confirmed ? "this account has no second factor"
                               : "nothing waits to be confirmed: POST /api/v1/auth/totp first");
-    e = take(ctx, account, &row, code, NULL, &is_right);
+    /* Of one that is not confirmed, by session: who has stolen one shall keep nobody from it. */
+    e = take(ctx, account, &row, code, confirmed ? NULL : uuid_text(ctx->actor.session, session),
+             &is_right);
     if (e != OK || is_right)
         return e;
     audit_note(ctx, AUDIT_PROOF_FAILED, account, "what", "totp_code");
