@@ -66,8 +66,8 @@ const struct route routes[] = {
     {POST,   API "/auth/forgot-password", ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_SIGN_IN,   POOL_FAST, CACHE_NEVER,  8 * KIB,  &reset_forgot},
     {POST,   API "/auth/reset-password",  ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_SIGN_IN,   POOL_HASH, CACHE_NEVER,  8 * KIB,  &reset_password},
 
-    {POST,   API "/api-keys",               IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &keys_create},
-    {GET,    API "/api-keys",               IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &keys_list},
+    {POST,   API "/api-keys",               IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  8 * KIB,  &keys_create},
+    {GET,    API "/api-keys",               IN_PERSON, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_HASH, CACHE_NEVER,  0,        &keys_list},
     {DELETE, API "/api-keys/:id",           IN_PERSON, {ID_API_KEY},    STRANGER_404,  LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &keys_revoke},
 
     {POST,   API "/addresses",            SIGNED_IN, NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  8 * KIB,  &addresses_create},

@@ -161,7 +161,8 @@ class Shop:
 
     def new_key(self, who, role=None, scope='write', **more):
         """An API key of whoever is signed in, in the role in which he acts. Its `id` and `key`."""
-        body = {'name': 'A machine', 'role': role or who['role'], 'scope': scope, **more}
+        body = {'name': 'A machine', 'role': role or who['role'], 'scope': scope,
+                'password': who['password'], **more}
         return demand(self.call('POST', '/api-keys', body, who['access_token']), 201).data
 
     def new_category(self, admin=None, parent=None):

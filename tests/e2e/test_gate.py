@@ -30,7 +30,7 @@ def ended():
 
 
 def revoked():
-    key = shop.new_key({'access_token': session('admin')}, 'admin')
+    key = shop.new_key({**root, 'access_token': session('admin')}, 'admin')
     demand(shop.call('DELETE', f'/api-keys/{key["id"]}', token=session('buyer')), 200)
     return key['key']
 
@@ -44,7 +44,7 @@ for r in ALL:
     CREDENTIALS[f'session in {r}'] = (session(r), 'session', r)
     for s in ('read', 'write'):
         CREDENTIALS[f'key to {s} in {r}'] = (
-            shop.new_key({'access_token': session('admin')}, r, s)['key'], s, r)
+            shop.new_key({**root, 'access_token': session('admin')}, r, s)['key'], s, r)
 
 # who: (the roles that are let in, whether a key may be one of them)
 WHO = {'anyone': (ALL, True), 'signed_in': (ALL, True), 'in_person': (ALL, False), 'buyer': (['buyer'], True),

@@ -146,7 +146,7 @@ def with_address():
 
 def with_api_key():
     who, name = shop.sign_up(), 'Key ' + new_key()
-    return who, '/api-keys', {'name': name, 'role': 'buyer', 'scope': 'read'}, lambda: int(sql_one(
+    return who, '/api-keys', {'name': name, 'role': 'buyer', 'scope': 'read', 'password': who['password']}, lambda: int(sql_one(
         "SELECT count(*) FROM api_keys WHERE name = :'name'", name=name))
 
 

@@ -2,7 +2,7 @@
 
 What each row of the route table does with a key is test_gate.py's and test_tenancy.py's.
 """
-# settings: LIMIT_PUBLIC=100000 LIMIT_SIGNED_IN=200000 TOKEN_CACHE=3s JOBS_SWEEP=200ms API_KEY_KEPT=1d
+# settings: LIMIT_PUBLIC=100000 LIMIT_SIGNED_IN=200000 TOKEN_CACHE=3s JOBS_SWEEP=200ms API_KEY_KEPT=1d QUEUE_LIMIT=60s
 import glob
 import hashlib
 import json
@@ -17,6 +17,11 @@ from soko import Shop, Suite, check, demand, equal, together, until
 suite = Suite()
 shop = Shop()
 GOOD = {'name': 'Stock of the shop', 'role': 'buyer', 'scope': 'write'}
+
+
+def good(who, **more):
+    return {**GOOD, 'password': who['password'], **more}
+
 HOME = {'line1': 'Moi Avenue 12', 'city': 'Nairobi', 'country': 'KE'}
 made = []  # every key that this suite was shown
 
@@ -84,14 +89,26 @@ def test_what_is_wrong_with_it_is_named():
     def refused(body):
         return demand(shop.call('POST', '/api-keys', body, ann['access_token']), 400,
                       'VALIDATION_ERROR').fields
-    equal(refused({}), ['name', 'role', 'scope'], 'what is needed')
+    equal(refused({}), ['name', 'role', 'scope', 'password'], 'what is needed')
     for field, value in (('name', ''), ('name', 'n' * 101), ('role', 'root'), ('role', ''),
                          ('scope', 'all'), ('scope', 'read|write'), ('expires_at', 'soon'),
                          ('expires_at', '2020-01-01T00:00:00Z'), ('key', 'sk_soko_mine'),
                          ('account_id', ann['user']['id'])):
-        equal(refused({**GOOD, field: value}), [field], f'field for {value!r}')
+        equal(refused(good(ann, **{field: value})), [field], f'field for {value!r}')
     equal(listed(ann), [], 'keys')
     demand(shop.call('DELETE', '/api-keys/nonsense', token=ann['access_token']), 400)
+
+
+@suite.test
+def test_a_key_takes_the_password_again():
+    """A stolen session must not become a key, which outlives it."""
+    ann = shop.sign_up()
+    for password in ('wrong', ann['password'] + ' ', ann['password'].upper() + 'x'):
+        a = demand(shop.call('POST', '/api-keys', good(ann, password=password), ann['access_token']), 400,
+                   'VALIDATION_ERROR')
+        equal(a.fields, ['password'], 'field')
+    equal(listed(ann), [], 'keys')
+    new_key(ann)
 
 
 @suite.test
@@ -99,7 +116,7 @@ def test_a_key_has_a_role_that_is_held_and_not_above_the_session():
     buyer, seller, admin = shop.sign_up(), shop.new_seller(), new_admin()
 
     def make(who, role, status):
-        return demand(shop.call('POST', '/api-keys', {**GOOD, 'role': role}, who['access_token']),
+        return demand(shop.call('POST', '/api-keys', good(who, role=role), who['access_token']),
                       status, None if status == 201 else 'FORBIDDEN')
     for role in ('seller', 'admin'):
         equal(make(buyer, role, 403).fields, ['role'], 'field')
@@ -146,7 +163,7 @@ def test_reading_and_writing():
 def test_a_key_manages_no_keys():
     ann = shop.sign_up()
     key = new_key(ann)
-    for method, path, body in (('GET', '/api-keys', None), ('POST', '/api-keys', GOOD),
+    for method, path, body in (('GET', '/api-keys', None), ('POST', '/api-keys', good(ann)),
                                ('DELETE', f'/api-keys/{key["id"]}', None)):
         a = demand(shop.call(method, path, body, key['key']), 403, 'FORBIDDEN')
         equal(a.errors[0]['message'], 'an API key cannot do this: sign in', 'words')
@@ -174,24 +191,24 @@ def test_revoking_works_at_once():
 @suite.test
 def test_forty_at_once_make_twenty():
     ann = shop.sign_up()
-    answers = together(40, lambda n: shop.call('POST', '/api-keys', {**GOOD, 'name': f'Key {n}'},
+    answers = together(40, lambda n: shop.call('POST', '/api-keys', good(ann, name=f'Key {n}'),
                                                ann['access_token']))
     equal(sorted(a.status for a in answers), [201] * 20 + [409] * 20, 'answers')
-    good = [a.data for a in answers if a.status == 201]
-    made.extend(k['key'] for k in good)
+    fresh = [a.data for a in answers if a.status == 201]
+    made.extend(k['key'] for k in fresh)
     equal({a.code for a in answers if a.status == 409}, {'CONFLICT'}, 'codes')
-    equal(len({k['key'] for k in good}), 20, 'keys')
+    equal(len({k['key'] for k in fresh}), 20, 'keys')
     equal(len(listed(ann)), 20, 'keys that are listed')
-    demand(shop.call('POST', '/api-keys', GOOD, ann['access_token']), 409, 'CONFLICT')
-    revoke(ann, good[0])
+    demand(shop.call('POST', '/api-keys', good(ann), ann['access_token']), 409, 'CONFLICT')
+    revoke(ann, fresh[0])
     new_key(ann)
-    demand(shop.call('POST', '/api-keys', GOOD, ann['access_token']), 409, 'CONFLICT')
+    demand(shop.call('POST', '/api-keys', good(ann), ann['access_token']), 409, 'CONFLICT')
     # One that has expired is shown, and counts no more.
     sql("UPDATE api_keys SET expires_at = now() - interval '1 day' WHERE id = :'id'",
-        id=good[1]['id'])
+        id=fresh[1]['id'])
     new_key(ann)
     equal(len(listed(ann)), 21, 'keys that are listed')
-    demand(shop.call('POST', '/api-keys', GOOD, ann['access_token']), 409, 'CONFLICT')
+    demand(shop.call('POST', '/api-keys', good(ann), ann['access_token']), 409, 'CONFLICT')
     new_key(shop.sign_up('Ben'))
 
 
@@ -219,7 +236,7 @@ def test_sixty_are_made_an_hour():
     ann = shop.sign_up()
     for _ in range(60):
         revoke(ann, new_key(ann))
-    a = demand(shop.call('POST', '/api-keys', GOOD, ann['access_token']), 429, 'RATE_LIMITED')
+    a = demand(shop.call('POST', '/api-keys', good(ann), ann['access_token']), 429, 'RATE_LIMITED')
     check('retry-after' in a.headers, 'Retry-After')
     equal(listed(ann), [], 'keys')
     new_key(shop.sign_up('Ben'))

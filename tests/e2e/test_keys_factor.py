@@ -74,7 +74,7 @@ def test_a_factor_that_is_removed_ends_the_key_at_once():
 @suite.test
 def test_no_administrators_key_is_made_without_one():
     who = somebody()
-    body = {'name': 'A machine', 'role': 'admin', 'scope': 'write'}
+    body = {'name': 'A machine', 'role': 'admin', 'scope': 'write', 'password': who['password']}
     a = demand(shop.call('POST', '/api-keys', body, who['access_token']), 403, 'FORBIDDEN')
     equal(a.fields, ['role'], 'field')
     # A session of before the demand, which acts as administrator still, and has shown no second factor.
@@ -84,14 +84,14 @@ def test_no_administrators_key_is_made_without_one():
     token = forged(who['user']['id'], sid)
     a = demand(shop.call('POST', '/api-keys', body, token), 403, 'FORBIDDEN')
     check('second factor' in a.errors[0]['message'], f'words: {a!r}')
-    made = shop.new_key({'access_token': token}, 'buyer')
+    made = shop.new_key({**who, 'access_token': token}, 'buyer')
     demand(shop.call('GET', '/cart', token=made['key']), 200)
     equal(sql_one("SELECT count(*) FROM api_keys WHERE account_id = :'id' AND role = 'admin'", id=who['user']['id']),
           '0', 'keys of an administrator')
     # The same session, once it has shown one.
     sql("UPDATE sessions SET second_factor = true WHERE id = :'id'", id=sid)
     redis('DEL', 'soko:session:' + sid)
-    users(shop.new_key({'access_token': token}, 'admin')['key'], 200)
+    users(shop.new_key({**who, 'access_token': token}, 'admin')['key'], 200)
 
 
 def forged(account, sid):

@@ -70,7 +70,8 @@ def test_a_new_address_is_told_of():
 @suite.test
 def test_a_new_key_is_told_of():
     ann = Person()
-    demand(ann.call('POST', '/api-keys', {'name': 'till', 'role': 'buyer', 'scope': 'read'}), 201)
+    demand(ann.call('POST', '/api-keys', {'name': 'till', 'role': 'buyer', 'scope': 'read',
+                                          'password': ann.password}), 201)
     noticed(ann.email, 'An API key was created.')
 
 

@@ -39,7 +39,8 @@ def is_over(token):
 
 def key_of(who, role='admin'):
     """An API key of somebody who acts in that role."""
-    return demand(who.call('POST', '/api-keys', {'name': 'A machine', 'role': role, 'scope': 'read'}), 201).data['key']
+    return demand(who.call('POST', '/api-keys', {'name': 'A machine', 'role': role, 'scope': 'read',
+                                                 'password': who.password}), 201).data['key']
 
 
 def new_admin(name='Ann'):
@@ -99,7 +100,8 @@ def test_an_api_key_in_the_role_needs_a_factor_of_its_account():
     for _ in range(2):
         demand(shop.call('GET', ADMIN, token=proved_key), 200)
     lone = only_admin()
-    needs_factor(lone.call('POST', '/api-keys', {'name': 'A machine', 'role': 'admin', 'scope': 'write'}))
+    needs_factor(lone.call('POST', '/api-keys', {'name': 'A machine', 'role': 'admin', 'scope': 'write',
+                                                   'password': lone.password}))
     equal(demand(lone.call('GET', '/api-keys'), 200).data, [], 'keys')
 
 

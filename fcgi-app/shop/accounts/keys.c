@@ -13,7 +13,8 @@
  *
  * A key is made in a role that the session acts in, or in a lesser one, and only with the second
  * factor that this role takes: whoever got hold of a buyer's access token for a quarter of an hour
- * shall not make himself an administrator's key.
+ * shall not make himself an administrator's key. Nor any key: making one takes the password again,
+ * since a key outlives the session that made it, and a change of the password too.
  */
 #include "shop/accounts/keys.h"
 #include "base/clock.h"
@@ -23,6 +24,7 @@
 #include "io/pg.h"
 #include "io/secret.h"
 #include "io/tx.h"
+#include "shop/accounts/proof.h"
 #include "shop/accounts/sessions.h"
 #include "shop/accounts/throttle.h"
 #include "shop/accounts/totp.h"
@@ -71,7 +73,7 @@ static const struct input maker_row = INPUT(maker_row, "ApiKeyMaker", NULL);
 
 struct key_in {
     uint64_t sent;
-    const char *name, *role, *scope, *expires_at;
+    const char *name, *role, *scope, *password, *expires_at;
 };
 static const struct field key_in_fields[] = {
     FIELD(struct key_in, name, .required = true, .min = 1, .max = 100, .eg = "Stock of the shop",
@@ -80,6 +82,8 @@ static const struct field key_in_fields[] = {
           .doc = "The one role that it acts in: yours in this session, or a lesser one"),
     FIELD(struct key_in, scope, .required = true, .one_of = SCOPE_WORDS, .eg = "read",
           .doc = "read: GET alone; write: all that the role may, but not what takes a person"),
+    FIELD(struct key_in, password, .required = true, .max = 256, .format = FORMAT_SECRET,
+          .eg = "correct horse battery", .doc = "The account's password, once more"),
     FIELD(struct key_in, expires_at, .nullable = true, .max = 64, .format = FORMAT_TIME,
           .eg = "2036-02-20T10:00:00Z", .doc = "When it ends by itself; default: never"),
 };
@@ -296,20 +300,43 @@ add(struct ctx *ctx, struct uuid id, const struct key_in *in, enum role role, co
 }
 
 static enum err
-create(struct req *rq)
+create_start(struct req *rq)
+{
+    const struct key_in *in = rq->in;
+    struct ctx *ctx = &rq->ctx;
+    int64_t ends_ms;
+
+    if (in->expires_at != NULL && clock_parse(in->expires_at, &ends_ms) && ends_ms <= ctx->now_ms)
+        return fail(ctx, ERR_VALIDATION, "expires_at", "must be in the future");
+    rq->step = arena_alloc(ctx->arena, sizeof(struct proof));
+    return proof_start(ctx, rq->step);
+}
+
+static enum err
+create_call(struct req *rq)
+{
+    const struct key_in *in = rq->in;
+
+    proof_check(rq->step, in->password);
+    return OK;
+}
+
+static enum err
+create_finish(struct req *rq)
 {
     const struct key_in *in = rq->in;
     struct ctx *ctx = &rq->ctx;
     struct uuid id = uuid_v7(ctx->now_ms);
     const char *key = arena_printf(ctx->arena, KEY_PREFIX "%s", secret_token(ctx->arena));
     enum role role = ROLE_NONE;
-    int64_t ends_ms;
 
-    if (in->expires_at != NULL && clock_parse(in->expires_at, &ends_ms) && ends_ms <= ctx->now_ms)
-        return fail(ctx, ERR_VALIDATION, "expires_at", "must be in the future");
-    enum err e = demand_role(ctx, in, &role);
+    enum err e = proof_demand(ctx, rq->step, "password");
+    if (e == OK)
+        e = proof_settle(ctx, demand_role(ctx, in, &role));
     if (e == OK)
         e = add(ctx, id, in, role, key);
+    if (e == ERR_CONFLICT) /* one too many: nothing was written */
+        return proof_settle(ctx, e);
     if (e != OK)
         return e;
     text_clear(&rq->reply);
@@ -346,8 +373,11 @@ revoke(struct req *rq)
 const struct endpoint keys_create = {
     .name = "api_key_create",
     .tag = "API keys",
-    .doc = "Makes a key for a machine client. The key itself is shown here, and never again.",
-    .run = create,
+    .doc = "Makes a key for a machine client, by the password. The key itself is shown here, and "
+           "never again.",
+    .start = create_start,
+    .call = create_call,
+    .finish = create_finish,
     .in = &key_in,
     .out = &fresh_out,
     .status = 201,
