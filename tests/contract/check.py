@@ -161,6 +161,7 @@ def routeless_fault(x, routes, errors):
     known = any(r.path.fullmatch(x['path']) for r in routes)
     file = x['path'].startswith(('/docs', '/media'))
     good = pair == (404, 'NOT_FOUND') and not known or \
+        pair == (400, 'VALIDATION_ERROR') and file and '%' in x['path'] or \
         pair == (405, 'METHOD_NOT_ALLOWED') and (known or file) or pair in NGINX
     return None if good else f'{pair} of no route'
 

@@ -58,13 +58,20 @@ def secrets_in(body):
             if key in SECRET and value and isinstance(value, (str, list)):
                 for one in [value] if isinstance(value, str) else value:
                     # +254712***678 is how a phone may be shown, and logged.
-                    if isinstance(one, str) and len(one) >= LEAST and one.isprintable() and '***' not in one:
+                    if isinstance(one, str) and len(one) >= LEAST and one.isprintable() and '***' not in one \
+                            and not is_common(one):
                         yield one
             else:
                 yield from secrets_in(value)
     elif isinstance(body, list):
         for value in body:
             yield from secrets_in(value)
+
+
+def is_common(value):
+    """A word, which a log may say for reasons of its own, or a pattern: a password that was refused as too
+    common is "administrator", a token that is too long is all one letter."""
+    return (value.isalpha() and value.islower()) or len(set(value)) < 6
 
 
 def planted_file(exchanges):
