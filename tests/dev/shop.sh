@@ -129,7 +129,6 @@ setting() { as_user "${ctl[@]}" config "$1"; }
 
 pg_bin() { say /usr/lib/postgresql/15/bin; }
 
-# A new cluster takes two seconds, a copy of one none; the tests need dozens.
 make_cluster() {
     quietly initdb as_user "$(pg_bin)/initdb" -D "$1" -U postgres -A trust -E UTF8 \
         --locale=C.UTF-8 --no-instructions --no-sync
@@ -138,17 +137,8 @@ make_cluster() {
 # PostgreSQL listens on a socket alone, in a folder that nobody else may enter: that is its
 # authentication. FSYNC=off is for tests, which survive anything but a crash of the machine.
 shop_postgres() {
-    local fsync=$1 empty=$state/test/empty-cluster
-    if [[ ! -s $shop/pg/PG_VERSION && $fsync == on ]]; then
-        make_cluster "$shop/pg"
-    elif [[ ! -s $shop/pg/PG_VERSION ]]; then
-        if [[ ! -s $empty/PG_VERSION ]]; then
-            rm -rf "$empty.new"
-            make_cluster "$empty.new"
-            mv "$empty.new" "$empty"
-        fi
-        as_user cp -a "$empty/." "$shop/pg"
-    fi
+    local fsync=$1
+    [[ -s $shop/pg/PG_VERSION ]] || make_cluster "$shop/pg"
     if ! alive postgres; then
         rm -f "$shop/pg/postmaster.pid"
         start postgres "$(pg_bin)/postgres" -D "$shop/pg" -c listen_addresses= \
@@ -174,7 +164,9 @@ shop_redis() {
         die "Redis does not start: $shop/log/redis.log"
 }
 
+# A shop of a test was copied from one that has it (suites.sh, test_template).
 shop_schema() {
+    [[ ! -e $shop/conf/has-schema ]] || return 0
     quietly migrate as_user "${ctl[@]}" migrate up
     quietly demo as_user "${ctl[@]}" demo load --accounts "$shop/conf/demo-accounts"
     awk '$1 == "admin" { print $2, $3; exit }' "$shop/conf/demo-accounts" | put 600 "$shop/admin"

@@ -108,13 +108,45 @@ as_tap() {
     fi
 }
 
-# The shop of one suite, from nothing. Its limits are off unless the suite wants to meet them; a line
-# `# settings: NAME=value ...` adds to them.
-test_shop() {
-    local id=$1 flavour=${1%%/*} file=${2:-} settings
+# What all shops of a flavour begin with, made once in each run: a database with schema and demo
+# goods, their pictures, keys and certificates. No server runs in it.
+test_template() {
+    local flavour=$1
+    [[ -z ${built[$flavour template]:-} ]] || return 0
+    use_shop "$state/test/template-$flavour" "$flavour"
+    rm -rf "$shop"
+    shop_folders
+    shop_secrets
+    port_any >"$shop/run/port"
+    shop_conf_and_sim PASSWORD_COST=1
+    shop_postgres off
+    shop_redis
+    shop_schema
+    shop_down
+    built[$flavour template]=0
+}
+
+# A shop of that flavour, as the template is, in which no server runs yet.
+test_shop_begin() {
+    local id=$1 flavour=${1%%/*} from=$state/test/template-${1%%/*} f
+    test_template "$flavour"
     use_shop "$state/test/${id//\//-}" "$flavour"
     shop_down
     rm -rf "$shop"
+    shop_folders
+    for f in pg media tls; do
+        cp -a "$from/$f/." "$shop/$f"
+    done
+    cp -a "$from"/conf/{token_key,data_key,sim-secrets,demo-accounts} "$shop/conf"
+    cp -a "$from/admin" "$shop"
+    put 600 "$shop/conf/has-schema" </dev/null
+}
+
+# The shop of one suite. Its limits are off unless the suite wants to meet them; a line
+# `# settings: NAME=value ...` adds to them.
+test_shop() {
+    local id=$1 file=${2:-} settings
+    test_shop_begin "$id"
     settings=(FAULT_DIR="$shop/fault" WORKERS_FAST=4 WORKERS_HASH=2 WORKERS_WIRE=2 PASSWORD_COST=1
         "TRUSTED_PROXIES=127.0.0.1,::1")
     if [[ -z $file ]] || ! grep -q '^# limits: defaults' "$file"; then
@@ -131,13 +163,10 @@ test_shop() {
             shop_up "$(port_any)" off "${settings[@]}"
         done
     else
-        shop_folders
-        shop_secrets
         port_any >"$shop/run/port" # where nobody listens: there is no nginx
         shop_conf_and_sim "${settings[@]}"
         shop_postgres off
         shop_redis
-        shop_schema
         # Tests of io/pg make tables of their own, and provoke deadlocks that need no patience.
         "$(pg_bin)/psql" -X -q -v ON_ERROR_STOP=1 -h "$sockets" -U postgres -d soko <<'SQL'
 GRANT CREATE ON DATABASE soko TO soko_app;
