@@ -4,6 +4,13 @@
  *
  * A request that has waited longer than conf->queue_limit is refused at once: its client has most
  * likely given up, and serving the newest is what keeps a flooded shop useful.
+ *
+ * A restart is no flood. The socket is systemd's and keeps what arrives while nobody serves; those
+ * clients have not given up, and there are few of them. So the waiting counts from the arrival or
+ * from the moment at which the pool opened (slot_open_since), whichever is later, and nobody is
+ * refused while it opens. If the shop was flooded when it was restarted, or the restart took so
+ * long that the queue is a flood, this costs one queue_limit: the pool serves the oldest for so
+ * long, and from then on whoever came before it opened has waited too long again.
  */
 #include "app.h"
 #include "base/address.h"
@@ -33,6 +40,7 @@ struct worker {
     struct arena *arena;
     const struct route *table;
     size_t count;
+    const struct slot *slot;
 };
 
 static const char *
@@ -103,7 +111,7 @@ read_head(struct exchange *x)
 
 /* nginx tells when a request came, as "seconds.milliseconds". */
 static enum err
-demand_fresh(struct exchange *x)
+demand_fresh(struct exchange *x, int64_t open_since)
 {
     struct decimal at;
     const char *arrival = param_or(x, "SOKO_ARRIVAL", NULL);
@@ -113,7 +121,9 @@ demand_fresh(struct exchange *x)
     int64_t ms = at.units;
     for (int scale = at.scale; scale < 3; scale++)
         ms *= 10;
-    if (at.scale > 3 || clock_ms() - ms <= conf->queue_limit.ms)
+    if (ms < open_since)
+        ms = open_since;
+    if (open_since == 0 || at.scale > 3 || clock_ms() - ms <= conf->queue_limit.ms)
         return OK;
     return fail(&x->rq.ctx, ERR_SERVICE_UNAVAILABLE, NULL, "the shop is overloaded");
 }
@@ -318,7 +328,7 @@ serve(struct exchange *x, const struct worker *w)
 {
     const char *ids[ROUTE_IDS_MAX] = {NULL};
 
-    enum err e = demand_fresh(x);
+    enum err e = demand_fresh(x, slot_open_since(w->slot));
     if (e == OK)
         e = match(x, w, ids);
     if (e == ERR_METHOD_NOT_ALLOWED && x->method == OPTIONS) {
@@ -396,6 +406,7 @@ app_serve(int fd, const struct route *table, size_t count, enum pool pool, struc
         .arena = arena_new(),
         .table = table,
         .count = count,
+        .slot = slot,
     };
 
     /* A database that is away may come back; a statement that it refuses will not mend itself. */

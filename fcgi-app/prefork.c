@@ -53,7 +53,8 @@ struct crew {
     int count;
     unsigned generation; /* of the configuration in force; from 1 */
     bool anyone_was_ready;
-    bool owes_ready; /* systemd waits for READY=1 */
+    int64_t open_since; /* ms since the epoch; 0: not all places were filled yet */
+    bool owes_ready;    /* systemd waits for READY=1 */
     bool stopping;
     int status;
     int told_ready, told_count; /* in the last STATUS */
@@ -83,6 +84,7 @@ start_child(struct crew *crew, int place, int64_t now)
         pause_place(&crew->places[place], now);
         return NULL;
     }
+    atomic_store(&c->slot->open_since, crew->open_since);
     c->next = crew->children;
     crew->children = c;
     return c;
@@ -277,6 +279,17 @@ is_complete(const struct crew *crew)
     return true;
 }
 
+/* Once: from here on the children refuse what has waited too long (app.c). */
+static void
+open_pool(struct crew *crew)
+{
+    if (crew->open_since != 0 || !is_complete(crew))
+        return;
+    crew->open_since = clock_ms();
+    for (struct child *c = crew->children; c != NULL; c = c->next)
+        atomic_store(&c->slot->open_since, crew->open_since);
+}
+
 static void
 tell_systemd(struct crew *crew, int64_t now)
 {
@@ -410,6 +423,7 @@ look_at_everything(struct crew *crew)
     press_leavers(crew, now);
     if (!crew->stopping)
         fill_places(crew, now);
+    open_pool(crew);
     tell_systemd(crew, now);
 }
 

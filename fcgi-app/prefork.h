@@ -7,8 +7,8 @@
  * and tells systemd READY, RELOADING, STOPPING and WATCHDOG (sd_notify's protocol, by hand: one
  * datagram). It touches neither PostgreSQL nor Redis, and so cannot hang.
  *
- * Children share an anonymous mapping with the parent, a slot each. A slot has one writer, its
- * child.
+ * Children share an anonymous mapping with the parent, a slot each. What is in a slot has one
+ * writer: its child, but for the time at which the pool opened, which is the parent's word.
  */
 #ifndef SOKO_PREFORK_H
 #define SOKO_PREFORK_H
@@ -43,6 +43,11 @@ int prefork_run(const struct prefork *p);
 
 /* The child is ready to serve. The parent tells systemd READY when all are. */
 void slot_ready(struct slot *s);
+
+/* When all children were ready for the first time, as clock_ms() says it; 0 before. It does not
+ * change when children are replaced, one by one or by a reload: only a parent that starts opens
+ * anew. */
+int64_t slot_open_since(const struct slot *s);
 
 /* Work begins: the deadline runs from here. Work ended: counts it. */
 void slot_busy(struct slot *s);

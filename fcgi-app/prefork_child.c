@@ -136,6 +136,12 @@ slot_ready(struct slot *s)
     atomic_store(&s->ready, true);
 }
 
+int64_t
+slot_open_since(const struct slot *s)
+{
+    return atomic_load(&s->open_since);
+}
+
 void
 slot_busy(struct slot *s)
 {

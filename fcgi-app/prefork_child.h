@@ -11,11 +11,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Written by the child, read by the parent. */
+/* Written by the child, read by the parent; the last one the other way round. */
 struct slot {
     _Atomic int64_t busy_since; /* monotonic ns; 0: idle */
     _Atomic int64_t served;
     _Atomic bool ready;
+    _Atomic int64_t open_since; /* ms since the epoch; 0: the pool is not open yet */
 };
 
 struct child {

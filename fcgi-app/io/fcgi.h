@@ -3,7 +3,8 @@
  *
  * One request at a time, on descriptor 0 (the FastCGI convention, and systemd's
  * StandardInput=socket). What libfcgi hands out dies at the next accept; the functions here copy
- * into the arena. A signal interrupts the wait for a request, never a request.
+ * into the arena. SIGTERM interrupts the wait for a request, never a request: fcgi_new() blocks it,
+ * and it arrives in fcgi_accept() alone.
  */
 #ifndef SOKO_IO_FCGI_H
 #define SOKO_IO_FCGI_H

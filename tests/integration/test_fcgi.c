@@ -133,25 +133,14 @@ param(int fd, const char *name, const char *value)
     record(fd, PARAMS, pair, 2 + (size_t)pair[0] + pair[1]);
 }
 
-/* Sends a request and reads the answer's stdout. */
+/* The answer's stdout; the connection is closed then. */
 static const char *
-ask(const char *content_length, const char *body, size_t len)
+answer(int fd)
 {
     static char out[4096];
-    const unsigned char begin[8] = {0, RESPONDER};
     unsigned char head[8], skip[256];
     size_t n = 0;
-    int fd = dial();
 
-    record(fd, BEGIN_REQUEST, begin, sizeof begin);
-    param(fd, "REQUEST_METHOD", "POST");
-    param(fd, "EMPTY", "");
-    if (content_length != NULL)
-        param(fd, "CONTENT_LENGTH", content_length);
-    record(fd, PARAMS, "", 0);
-    if (len > 0)
-        record(fd, STDIN, body, len);
-    record(fd, STDIN, "", 0);
     while (recv(fd, head, 8, MSG_WAITALL) == 8) {
         size_t size = (size_t)head[4] << 8 | head[5];
         if (head[1] == STDOUT && n + size < sizeof out) {
@@ -166,6 +155,33 @@ ask(const char *content_length, const char *body, size_t len)
     close(fd);
     out[n] = '\0';
     return out;
+}
+
+static int
+begin(void)
+{
+    const unsigned char role[8] = {0, RESPONDER};
+    int fd = dial();
+
+    record(fd, BEGIN_REQUEST, role, sizeof role);
+    return fd;
+}
+
+/* Sends a request and reads its answer. */
+static const char *
+ask(const char *content_length, const char *body, size_t len)
+{
+    int fd = begin();
+
+    param(fd, "REQUEST_METHOD", "POST");
+    param(fd, "EMPTY", "");
+    if (content_length != NULL)
+        param(fd, "CONTENT_LENGTH", content_length);
+    record(fd, PARAMS, "", 0);
+    if (len > 0)
+        record(fd, STDIN, body, len);
+    record(fd, STDIN, "", 0);
+    return answer(fd);
 }
 
 static char big[BODY_CAP + 2];
@@ -213,13 +229,10 @@ END_TEST
 /* Peers that leave before, in the middle of, and after their request. */
 START_TEST(broken_peers_do_no_harm)
 {
-    const unsigned char begin[8] = {0, RESPONDER};
     struct linger hard = {.l_onoff = 1};
 
     for (int i = 0; i < 20; i++) {
-        int fd = dial();
-        if (i % 4 > 0)
-            record(fd, BEGIN_REQUEST, begin, sizeof begin);
+        int fd = i % 4 > 0 ? begin() : dial();
         if (i % 4 > 1) {
             param(fd, "REQUEST_METHOD", "GET");
             param(fd, "BULK", "yes");
@@ -232,6 +245,63 @@ START_TEST(broken_peers_do_no_harm)
         close(fd); /* with a reset */
     }
     ck_assert_ptr_nonnull(strstr(ask("2", "ab", 2), "|2|ab"));
+}
+END_TEST
+
+/* Tells the worker to leave, as its parent does, once it waits for more of the request. */
+static void
+tell_to_leave(void)
+{
+    const struct timespec pause = {.tv_nsec = 20000000};
+
+    for (int i = 0; i < 5; i++) {
+        nanosleep(&pause, NULL);
+        kill(worker, SIGTERM);
+    }
+    nanosleep(&pause, NULL);
+}
+
+/* Whoever has taken a connection finishes it, wherever in it the signal comes. */
+START_TEST(told_to_leave_it_finishes_its_request)
+{
+    int fd = dial();
+
+    if (_i > 0) {
+        close(fd);
+        fd = begin();
+        param(fd, "REQUEST_METHOD", "POST");
+        param(fd, "EMPTY", "");
+    }
+    if (_i > 1) {
+        param(fd, "CONTENT_LENGTH", "4");
+        record(fd, PARAMS, "", 0);
+        record(fd, STDIN, "ab", 2);
+    }
+    tell_to_leave();
+    if (_i == 0) {
+        const unsigned char role[8] = {0, RESPONDER};
+        record(fd, BEGIN_REQUEST, role, sizeof role);
+        param(fd, "REQUEST_METHOD", "POST");
+        param(fd, "EMPTY", "");
+    }
+    if (_i < 2) {
+        param(fd, "CONTENT_LENGTH", "4");
+        record(fd, PARAMS, "", 0);
+        record(fd, STDIN, "ab", 2);
+    }
+    record(fd, STDIN, "cd", 2);
+    record(fd, STDIN, "", 0);
+    ck_assert_ptr_nonnull(strstr(answer(fd), "POST|OK|null|null|4|abcd"));
+}
+END_TEST
+
+/* One who connects and says nothing, or stops in the middle, holds the worker for a while only. */
+START_TEST(silent_peer_is_left)
+{
+    int fd = dial();
+
+    ck_assert_ptr_nonnull(strstr(ask("2", "ab", 2), "|2|ab"));
+    close(fd);
 }
 END_TEST
 
@@ -252,6 +322,8 @@ main(void)
     tcase_add_loop_test(t, bodies, 0, (int)(sizeof cases / sizeof cases[0]));
     tcase_add_test(t, requests_follow_each_other);
     tcase_add_test(t, broken_peers_do_no_harm);
+    tcase_add_loop_test(t, told_to_leave_it_finishes_its_request, 0, 3);
+    tcase_add_test(t, silent_peer_is_left);
     tcase_add_test(t, idle_worker_leaves_on_a_signal);
     suite_add_tcase(s, t);
     return run_suite(s);
