@@ -1,9 +1,10 @@
 /*
  * ctl: the commands of sokoctl.
  *
- * A command is a row of sokoctl.c: its words, what it takes, a sentence, and a function of its own
- * file (ctl_migrate.c, ctl_user.c, ctl_import.c, ...; printing of tables in sokoctl.c). Results go
- * to stdout, complaints to stderr. The return value is the exit status.
+ * A command is a row of ctl_table.c: its words, what it takes, a sentence, and a function of its
+ * own file (ctl_migrate.c, ctl_user.c, ctl_import.c, ...; printing of tables in ctl_print.c). It is
+ * given the options that its row names, and as many operands as that allows. Results go to stdout,
+ * complaints to stderr. The return value is the exit status.
  */
 #ifndef SOKO_CTL_H
 #define SOKO_CTL_H
@@ -20,13 +21,17 @@ struct ctl_options {
     const char *format, *store, *owner, *refused;
     const char *books, *from, *until;
     const char *actor, *subject, *event, *head, *after;
-    bool password_stdin, nginx, json, again;
-    int argc; /* what follows the command's words */
+    const char *config;
+    bool password_stdin, nginx, json, again, help, version;
+    int argc; /* the operands: what follows the command's words */
     char **argv;
 };
 
 /* A context on the shop's database with all statements, for the life of the process. */
 struct ctx *ctl_open(void);
+
+/* Ends what ctl_open() opened, if it did; main() calls it behind each command. */
+void ctl_close(void);
 
 /* Prints what a piece of work had to complain about, as "sokoctl: email: is taken" lines. */
 void ctl_complain(const struct ctx *ctx, enum err e);
@@ -45,6 +50,12 @@ int ctl_statement(const struct ctl_options *o);
 int ctl_audit_list(const struct ctl_options *o);
 int ctl_audit_verify(const struct ctl_options *o);
 int ctl_audit_seal(const struct ctl_options *o);
+int ctl_openapi(const struct ctl_options *o);
+int ctl_routes(const struct ctl_options *o);
+int ctl_errors(const struct ctl_options *o);
+int ctl_nginx_origins(const struct ctl_options *o);
+int ctl_nginx_proxies(const struct ctl_options *o);
+int ctl_config(const struct ctl_options *o);
 
 /* What an import is to do. */
 struct ctl_import {

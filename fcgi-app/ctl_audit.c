@@ -42,15 +42,6 @@ static const struct field entry_row_fields[] = {
 };
 static const struct input entry_row = INPUT(entry_row, "AuditEntryLine", NULL);
 
-static bool
-no_words(const struct ctl_options *o, const char *command)
-{
-    if (o->argc == 0)
-        return true;
-    fprintf(stderr, "sokoctl: %s takes no %s\n", command, o->argv[0]);
-    return false;
-}
-
 /* --- list ------------------------------------------------------------------------------------- */
 
 static bool
@@ -161,9 +152,9 @@ ctl_audit_list(const struct ctl_options *o)
     char last[TIME_SIZE];
     enum err e = OK;
 
-    if (!no_words(o, "audit list") || !read_id("actor", o->actor, &l.actor) ||
-        !read_id("subject", o->subject, &l.subject) || !read_event(o->event, &l.event) ||
-        !ctl_time("from", o->from, &l.from) || !ctl_time("until", o->until, &l.until))
+    if (!read_id("actor", o->actor, &l.actor) || !read_id("subject", o->subject, &l.subject) ||
+        !read_event(o->event, &l.event) || !ctl_time("from", o->from, &l.from) ||
+        !ctl_time("until", o->until, &l.until))
         return EX_USAGE;
     struct ctx *ctx = ctl_open();
     while (e == OK && l.count == PAGE) {
@@ -217,8 +208,7 @@ ctl_audit_verify(const struct ctl_options *o)
     struct audit_question q = {.late_ms = 10 * conf->audit_seal.ms};
     size_t faults;
 
-    if (!no_words(o, "audit verify") || !read_anchor("head", o->head, &q.head) ||
-        !read_anchor("after", o->after, &q.after))
+    if (!read_anchor("head", o->head, &q.head) || !read_anchor("after", o->after, &q.after))
         return EX_USAGE;
     if (q.late_ms < MINUTE_MS)
         q.late_ms = MINUTE_MS;
@@ -241,7 +231,7 @@ ctl_audit_seal(const struct ctl_options *o)
     struct audit_anchor accepted, head;
     size_t sealed;
 
-    if (!no_words(o, "audit seal") || !read_anchor("head", o->head, &accepted))
+    if (!read_anchor("head", o->head, &accepted))
         return EX_USAGE;
     struct ctx *ctx = ctl_open();
     enum err e = audit_seal_all(ctx, accepted.number > 0 ? &accepted : NULL, &sealed, &head);

@@ -82,10 +82,6 @@ ctl_product_export(const struct ctl_options *o)
     struct target t = {.path = o->argc > 0 ? o->argv[0] : NULL};
     struct export x = {.store = o->store, .write = write_target, .arg = &t};
 
-    if (o->argc > 1) {
-        fprintf(stderr, "sokoctl: product export takes one FILE at most\n");
-        return EX_USAGE;
-    }
     if (!ctl_format(o->format, t.path, &x.format))
         return EX_USAGE;
     struct ctx *ctx = ctl_open();

@@ -488,10 +488,6 @@ ctl_product_import(const struct ctl_options *o)
 {
     struct ctl_import job = {.owner = o->owner, .refused = o->refused, .again = o->again};
 
-    if (o->argc != 1) {
-        fprintf(stderr, "sokoctl: product import takes one FILE\n");
-        return EX_USAGE;
-    }
     job.path = o->argv[0];
     if (!ctl_format(o->format, job.path, &job.format))
         return EX_USAGE;

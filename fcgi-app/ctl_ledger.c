@@ -154,10 +154,6 @@ ctl_ledger_check(const struct ctl_options *o)
     struct ledger_sum *sums;
     size_t count = 0, n, faults;
 
-    if (o->argc > 0) {
-        fprintf(stderr, "sokoctl: ledger check takes no %s\n", o->argv[0]);
-        return EX_USAGE;
-    }
     if (o->books != NULL && !read_books(ctx->arena, o->books, &books, &count))
         return EX_DATAERR;
     enum err e = ledger_check(ctx, stdout, &faults);
@@ -203,7 +199,7 @@ ctl_statement(const struct ctl_options *o)
     struct uuid id;
     size_t count;
 
-    if (o->argc > 0 || o->store == NULL || !uuid_parse(o->store, strlen(o->store), &id)) {
+    if (o->store == NULL || !uuid_parse(o->store, strlen(o->store), &id)) {
         fprintf(stderr, "sokoctl: statement needs --store ID\n");
         return EX_USAGE;
     }

@@ -205,10 +205,6 @@ import_people(struct ctx *ctx, struct run *r)
 int
 ctl_user_import(const struct ctl_options *o)
 {
-    if (o->argc != 1) {
-        fprintf(stderr, "sokoctl: user import takes one FILE\n");
-        return EX_USAGE;
-    }
     struct ctx *ctx = ctl_open();
     struct run *r = arena_alloc(ctx->arena, sizeof(*r));
 
