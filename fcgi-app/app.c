@@ -19,6 +19,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "exchange.h"
 #include "io/http_out.h"
 #include "route_facts.h"
@@ -51,12 +52,25 @@ param_or(struct exchange *x, const char *name, const char *fallback)
     return value != NULL ? value : fallback;
 }
 
-static const char *
-new_trace_id(struct arena *a, int64_t now_ms)
+/* Both ids are nginx's word; what it does not say is made here, by the same rule. */
+static void
+read_trace(struct exchange *x)
 {
-    char id[UUID_TEXT_SIZE];
+    struct ctx *ctx = &x->rq.ctx;
+    const char *id = param_or(x, "SOKO_TRACE_ID", NULL);
+    struct trace *t = arena_alloc(ctx->arena, sizeof(*t));
+    char made[UUID_TEXT_SIZE];
 
-    return arena_strdup(a, uuid_text(uuid_v7(now_ms), id));
+    ctx->request_id = param_or(x, "SOKO_REQUEST_ID", NULL);
+    if (ctx->request_id == NULL)
+        ctx->request_id = arena_strdup(ctx->arena, uuid_text(uuid_v7(ctx->now_ms), made));
+    if (!trace_parse(param_or(x, "HTTP_TRACEPARENT", NULL), t))
+        trace_begin(ctx->request_id, t);
+    if (trace_id_good(id) && strcmp(id, t->id) != 0)
+        trace_begin(id, t);
+    ctx->trace_id = t->id;
+    ctx->sampled = t->sampled;
+    log_set_trace(ctx->request_id, ctx->trace_id);
 }
 
 /* The path as it was sent, without its query: what is encoded in it matches nothing of ours. */
@@ -91,11 +105,9 @@ static void
 read_head(struct exchange *x)
 {
     struct ctx *ctx = &x->rq.ctx;
-    const char *id = param_or(x, "SOKO_REQUEST_ID", NULL);
 
     ctx->now_ms = clock_ms();
-    ctx->trace_id = id != NULL ? id : new_trace_id(ctx->arena, ctx->now_ms);
-    log_set_trace(ctx->trace_id);
+    read_trace(x);
     x->method_word = param_or(x, "REQUEST_METHOD", "");
     x->method = method_parse(x->method_word);
     x->rq.address = param_or(x, "REMOTE_ADDR", "unknown");
@@ -380,7 +392,7 @@ serve_one(const struct worker *w)
     reply(x, e);
     log_request(x, e, began);
     fcgi_finish(w->fcgi);
-    log_set_trace(NULL);
+    log_set_trace(NULL, NULL);
     arena_reset(w->arena);
 }
 

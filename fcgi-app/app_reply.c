@@ -41,7 +41,7 @@ write_meta(struct text *t, const struct exchange *x, bool good)
 
     text_key(t, "meta");
     text_putc(t, '{');
-    text_member(t, "request_id", x->rq.ctx.trace_id);
+    text_member(t, "request_id", x->rq.ctx.request_id);
     text_member(t, "timestamp", clock_rfc3339(clock_ms(), now));
     if (good && x->rq.paging.total >= 0)
         write_pagination(t, &x->rq.paging);
@@ -215,7 +215,7 @@ reply(struct exchange *x, enum err e)
         write_good(x, &more, &body);
     }
     write_limits(&more, x);
-    text_printf(&head, "Status: %d\r\nX-Request-ID: %s\r\n", x->status, x->rq.ctx.trace_id);
+    text_printf(&head, "Status: %d\r\nX-Request-ID: %s\r\n", x->status, x->rq.ctx.request_id);
     text_printf(&head, "Cache-Control: %s\r\n",
                 e == OK && is_public(x) ? "public, max-age=1" : "no-store");
     text_add(&head, more.data, more.len);

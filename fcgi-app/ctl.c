@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/trace.h"
 #include "io/cache.h"
 #include "shop/constraints.h"
 #include "shop/stmt.h"
@@ -57,7 +58,7 @@ ctl_open(void)
     /* For what ends sessions and keys; it connects only then. */
     ctx->cache = cache_new(conf->redis_address, conf->redis_timeout.ms);
     ctx->now_ms = clock_ms();
-    ctx->trace_id = "sokoctl";
+    ctx->trace_id = trace_new(a);
     ctx->actor.operator= operator_name(a);
     opened = ctx;
     return ctx;

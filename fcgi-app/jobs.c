@@ -10,6 +10,7 @@
 #include "base/config.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "io/cache.h"
 #include "io/http_out.h"
 #include "io/pg.h"
@@ -93,15 +94,28 @@ find_consumer(const char *name)
     return NULL;
 }
 
+/* Of what no request has caused, until somebody says which. */
 static struct ctx
-fresh_ctx(const struct lane_state *l, struct arena *a, const char *trace_id)
+fresh_ctx(const struct lane_state *l, struct arena *a)
 {
     return (struct ctx){.arena = a,
                         .pg = l->pg,
                         .cache = l->cache,
                         .http = l->http,
                         .now_ms = clock_ms(),
-                        .trace_id = trace_id};
+                        .trace_id = trace_new(a)};
+}
+
+/* Names the cause, in the log too; what began before there were traces has none. */
+static void
+caused_by(struct ctx *ctx, const char *request_id, const char *trace_id, bool sampled)
+{
+    if (trace_id != NULL) {
+        ctx->request_id = request_id;
+        ctx->trace_id = trace_id;
+        ctx->sampled = sampled;
+    }
+    log_set_trace(ctx->request_id, ctx->trace_id);
 }
 
 /* One delivery under way. */
@@ -172,9 +186,9 @@ static void
 deliver(const struct lane_state *l, const struct delivery *d)
 {
     struct arena *a = arena_new();
-    struct ctx ctx = fresh_ctx(l, a, d->trace_id);
+    struct ctx ctx = fresh_ctx(l, a);
 
-    log_set_trace(d->trace_id);
+    caused_by(&ctx, d->request_id, d->trace_id, d->sampled);
     fault_point(FAULT_JOB_CLAIMED);
     enum err e = run_consumer(&ctx, d);
     fault_point(FAULT_JOB_DONE);
@@ -185,7 +199,7 @@ deliver(const struct lane_state *l, const struct delivery *d)
             log_event(LOG_ERROR, EVENT("outbox.not_noted"), INT("soko.outbox.id", d->id),
                       TEXT("error.code", err_code(e)));
     }
-    log_set_trace(NULL);
+    log_set_trace(NULL, NULL);
     arena_free(a);
 }
 
@@ -207,7 +221,7 @@ claim_work(struct ctx *ctx, void *arg)
 static bool
 drain(const struct lane_state *l, struct slot *slot)
 {
-    struct ctx ctx = fresh_ctx(l, l->arena, "jobs");
+    struct ctx ctx = fresh_ctx(l, l->arena);
     struct batch batch = {.lane = l->lane};
 
     if (tx_run(&ctx, claim_work, &batch) != OK)
@@ -265,17 +279,20 @@ due_work(struct ctx *ctx, void *arg)
 static void
 expire_orders(const struct lane_state *l)
 {
-    struct ctx ctx = fresh_ctx(l, l->arena, "clock");
+    struct ctx ctx = fresh_ctx(l, l->arena);
     struct due due = {0};
 
     if (tx_read(&ctx, due_work, &due) != OK)
         return;
     for (size_t i = 0; i < due.count && !*l->stop; i++) {
         struct arena *a = arena_new();
-        struct ctx one = fresh_ctx(l, a, "clock");
+        struct ctx one = fresh_ctx(l, a);
+
+        caused_by(&one, NULL, NULL, false);
         enum err e = tx_run(&one, expire_work, &due.ids[i]);
         if (e != OK)
             log_event(LOG_WARN, EVENT("orders.expire_failed"), TEXT("error.code", err_code(e)));
+        log_set_trace(NULL, NULL);
         arena_free(a);
     }
 }
@@ -289,7 +306,7 @@ media_work(struct ctx *ctx, void *arg)
 static void
 run_schedule(struct lane_state *l)
 {
-    struct ctx ctx = fresh_ctx(l, l->arena, "clock");
+    struct ctx ctx = fresh_ctx(l, l->arena);
 
     expire_orders(l);
     enum err e = tx_read(&ctx, media_work, &l->media);
@@ -335,17 +352,20 @@ static bool
 ask_about_all(const struct lane_state *l, struct slot *slot, struct claim *c,
               void (*ask)(struct ctx *ctx, struct uuid id))
 {
-    struct ctx ctx = fresh_ctx(l, l->arena, "jobs");
+    struct ctx ctx = fresh_ctx(l, l->arena);
 
     if (tx_run(&ctx, take_work, c) != OK)
         return false;
     for (size_t i = 0; i < c->count && !*l->stop; i++) {
         struct arena *a = arena_new();
-        struct ctx one = fresh_ctx(l, a, "jobs");
+        struct ctx one = fresh_ctx(l, a);
+        const struct due_id *due = &c->ids[i];
 
+        caused_by(&one, due->request_id, due->trace_id, due->sampled);
         slot_busy(slot);
-        ask(&one, c->ids[i].id);
+        ask(&one, due->id);
         slot_idle(slot);
+        log_set_trace(NULL, NULL);
         arena_free(a);
     }
     return c->count == (size_t)conf->jobs_batch;

@@ -3,9 +3,10 @@
  * is atomic, so the lines of many workers do not mix, and no lock or buffer is lost with a process
  * that is killed.
  *
- * The end of the line (trace id and brace) is made first and its room kept free, so that whatever
- * is cut before it, the line stays whole. A value is added one code point or escape at a time, and
- * may take no more than half of the line: a long message does not push out what follows it.
+ * The end of the line (request id, trace id and brace) is made first and its room kept free, so
+ * that whatever is cut before it, the line stays whole. A value is added one code point or escape
+ * at a time, and may take no more than half of the line: a long message does not push out what
+ * follows it.
  */
 #include "base/log.h"
 
@@ -20,8 +21,8 @@
 
 #define LINE_MOST 4096
 #define VALUE_MOST 2048
-#define TRACE_MOST 128
-#define END_MOST (TRACE_MOST + 32)
+#define ID_MOST 128
+#define END_MOST (2 * (ID_MOST + 32))
 
 /* A buffer of fixed size that drops what does not fit. */
 struct line {
@@ -35,7 +36,7 @@ static const char *const level_names[] = {
     [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"};
 
 static const char *service_name = "soko";
-static const char *trace;
+static const char *request, *trace;
 static enum log_level least_level = LOG_INFO;
 static int out_fd = -1;
 
@@ -137,20 +138,27 @@ put_field(struct line *l, const struct log_field *f, size_t most)
         l->len = before;
 }
 
+static void
+put_id(struct line *end, const char *key, const char *id)
+{
+    if (id == NULL)
+        return;
+    put(end, key, strlen(key));
+    put_string(end, id, ID_MOST);
+}
+
 void
 log_write(enum log_level level, const struct log_field *fields)
 {
     char data[LINE_MOST], end_data[END_MOST], when[CLOCK_RFC3339_MS_SIZE];
-    struct line line = {.data = data, .max = sizeof data}, end = {.data = end_data};
+    struct line line = {.data = data, .max = sizeof data};
+    struct line end = {.data = end_data, .max = sizeof end_data - 2};
     int before = errno;
 
     if (level < least_level)
         return;
-    if (trace != NULL) {
-        end.max = sizeof end_data - 2;
-        put(&end, ",\"trace.id\":", 12);
-        put_string(&end, trace, TRACE_MOST);
-    }
+    put_id(&end, ",\"http.request.id\":", request);
+    put_id(&end, ",\"trace.id\":", trace);
     end.max = sizeof end_data;
     put(&end, "}\n", 2);
     line.max -= end.len;
@@ -190,8 +198,9 @@ log_set_level(enum log_level least)
 }
 
 void
-log_set_trace(const char *trace_id)
+log_set_trace(const char *request_id, const char *trace_id)
 {
+    request = request_id;
     trace = trace_id;
 }
 

@@ -42,9 +42,9 @@ void log_write(enum log_level level, const struct log_field *fields);
 void log_init(const char *service, enum log_level least);
 void log_set_level(enum log_level least);
 
-/* The trace id that is added to each line until the next call; NULL for none. Not copied: it must
- * live until it is replaced. */
-void log_set_trace(const char *trace_id);
+/* What is added to each line until the next call, as http.request.id and trace.id (base/trace.h);
+ * NULL for none. Not copied: they must live until they are replaced. */
+void log_set_trace(const char *request_id, const char *trace_id);
 
 /* Where lines go instead of stderr, for tests; -1 for stderr again. */
 void log_set_fd(int fd);

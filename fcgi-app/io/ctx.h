@@ -44,7 +44,9 @@ struct ctx {
     struct http_out *http; /* for calls to providers; NULL where none are made */
     int64_t now_ms;        /* when the work began, UTC; SQL's now() is the transaction's */
     struct actor actor;
-    const char *trace_id;     /* of the request that caused this, never NULL */
+    const char *request_id;   /* of the request that caused this; NULL: none did */
+    const char *trace_id;     /* of all that belongs to it (base/trace.h), never NULL */
+    bool sampled;             /* whether whoever began the trace wants it recorded */
     struct problems problems; /* what to tell the caller if this fails */
     int64_t retry_after_ms;   /* with ERR_RATE_LIMITED: when to come again */
     /* Owned by io/tx. */

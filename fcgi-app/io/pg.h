@@ -122,6 +122,10 @@ struct pg_arg {
 #define ARG_INTS(p, n) ((struct pg_arg){.kind = PG_INTS, .v.ints = (p), .count = (n)})
 #define ARG_TEXTS(p, n) ((struct pg_arg){.kind = PG_TEXTS, .v.texts = (p), .count = (n)})
 
+/* What a row keeps of its cause, for who goes on with it later: request id, trace id, sampled. */
+#define ARG_ORIGIN(ctx)                                                                            \
+    ARG_TEXT((ctx)->request_id), ARG_TEXT((ctx)->trace_id), ARG_BOOL((ctx)->sampled)
+
 struct pg_arg pg_arg_text(const char *s);
 struct pg_arg pg_arg_id_or_null(struct uuid id);
 

@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "base/trace.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -214,7 +215,8 @@ has_failed(enum provider p)
 }
 
 static void
-tell(enum provider p, const char *operation, const struct outcome *o, int64_t since_ns)
+tell(enum provider p, const char *operation, const char *span, const struct outcome *o,
+     int64_t since_ns)
 {
     bool good = o->why == NULL;
     const struct log_field fields[] = {
@@ -224,6 +226,7 @@ tell(enum provider p, const char *operation, const struct outcome *o, int64_t si
         TEXT("event.outcome", o->word),
         INT("event.duration", clock_mono_ns() - since_ns),
         TEXT("error.message", o->why),
+        TEXT("span.id", span),
         o->status != 0 ? (struct log_field)INT("http.response.status_code", o->status)
                        : (struct log_field){0},
         {0},
@@ -239,6 +242,7 @@ struct guarded {
     enum err (*call)(struct ctx *ctx, int64_t total_ms, void *arg);
     void *arg;
     const struct http_answer *answer; /* or NULL: no HTTP */
+    const char *span;                 /* the call's id in its trace */
 };
 
 static bool
@@ -312,7 +316,7 @@ guard(struct ctx *ctx, const struct guarded *g)
         e = may_try(s, mono_ms(), left) ? call_once(ctx, g, left, &o) : refuse(&o, "is left alone");
         give_back(place, mine);
     }
-    tell(g->p, g->operation, &o, since_ns);
+    tell(g->p, g->operation, g->span, &o, since_ns);
     return e;
 }
 
@@ -330,7 +334,7 @@ outside_wait(struct ctx *ctx, enum provider p, const char *operation, struct out
         return true;
     else
         refuse(&o, left == 0 ? "the budget of time is spent" : "too many calls at once");
-    tell(p, operation, &o, since_ns);
+    tell(p, operation, NULL, &o, since_ns);
     return false;
 }
 
@@ -344,7 +348,31 @@ outside_waited(const struct outside_wait *w)
 struct http {
     struct http_call *call;
     struct http_answer *answer;
+    const char *span;
 };
+
+/* The call's headers, and the trace that it belongs to. A provider learns no more by it than which
+ * of his calls belong together: the id is made by chance, by us or by whoever called us, it opens
+ * nothing, and it says nothing of a person; of the caller's own headers nothing else is passed on.
+ */
+static const char *const *
+with_trace(struct ctx *ctx, const struct http *h)
+{
+    const char *const *headers = h->call->headers;
+    char parent[TRACEPARENT_SIZE];
+    size_t n = 0;
+
+    if (!trace_id_good(ctx->trace_id))
+        return headers;
+    while (headers != NULL && headers[n] != NULL)
+        n++;
+    const char **all_of_them = arena_array(ctx->arena, n + 2, sizeof *all_of_them);
+    for (size_t i = 0; i < n; i++)
+        all_of_them[i] = headers[i];
+    all_of_them[n] = arena_printf(ctx->arena, "traceparent: %s",
+                                  trace_parent(ctx->trace_id, h->span, ctx->sampled, parent));
+    return all_of_them;
+}
 
 static enum err
 send_http(struct ctx *ctx, int64_t total_ms, void *arg)
@@ -357,7 +385,9 @@ send_http(struct ctx *ctx, int64_t total_ms, void *arg)
     h->call->answer_max = ANSWER_MAX;
     if (ctx->http == NULL)
         return ERR_INTERNAL;
-    return http_send(ctx->http, ctx->arena, h->call, h->answer);
+    struct http_call call = *h->call;
+    call.headers = with_trace(ctx, h);
+    return http_send(ctx->http, ctx->arena, &call, h->answer);
 }
 
 void
@@ -377,19 +407,28 @@ enum err
 outside_send(struct ctx *ctx, enum provider p, const char *operation, struct http_call *call,
              struct http_answer *answer)
 {
-    struct http h = {.call = call, .answer = answer};
+    char span[SPAN_ID_SIZE];
+    struct http h = {.call = call, .answer = answer, .span = span};
 
+    trace_span(span);
     *answer = (struct http_answer){.body = ""};
-    return guard(
-        ctx, &(struct guarded){
-                 .p = p, .operation = operation, .call = send_http, .arg = &h, .answer = answer});
+    return guard(ctx, &(struct guarded){.p = p,
+                                        .operation = operation,
+                                        .call = send_http,
+                                        .arg = &h,
+                                        .answer = answer,
+                                        .span = span});
 }
 
 enum err
 outside_guard(struct ctx *ctx, enum provider p, const char *operation,
               enum err (*call)(struct ctx *ctx, int64_t total_ms, void *arg), void *arg)
 {
-    return guard(ctx, &(struct guarded){.p = p, .operation = operation, .call = call, .arg = arg});
+    char span[SPAN_ID_SIZE];
+
+    trace_span(span);
+    return guard(ctx, &(struct guarded){
+                          .p = p, .operation = operation, .call = call, .arg = arg, .span = span});
 }
 
 int64_t

@@ -54,7 +54,8 @@ struct refusal {
 void outside_share(void);
 
 /* Sends one call in the name of `operation` ("create_intent"), which is what the log says of it:
- * provider, operation, HTTP status, duration, outcome; no URL, no body. OK: an answer with any
+ * provider, operation, HTTP status, duration, outcome, span.id; no URL, no body. It carries
+ * `traceparent`, with ctx->trace_id and a span id of its own (base/trace.h). OK: an answer with any
  * status has come whole. ERR_PROVIDER_UNAVAILABLE: it was not sent, for certain (breaker open, no
  * place, budget spent, no connection). ERR_REQUEST_TIMEOUT: nobody knows. `call->connect_ms`,
  * `total_ms` and `answer_max` are set here; an answer with status 5xx or 429 counts as a failure

@@ -76,7 +76,7 @@ audit_add(struct ctx *ctx, enum audit event, struct uuid subject, const struct a
              a->role != ROLE_NONE ? ARG_TEXT(role_name(a->role)) : ARG_NULL, ARG_ID_OR_NULL(a->key),
              ARG_TEXT(a->operator), ARG_ID_OR_NULL(subject), ARG_TEXT(a->address),
              ARG_TEXT(detail.overflow ? "{\"cut\":\"true\"}" : text_cstr(&detail)),
-             ARG_TEXT(ctx->trace_id));
+             ARG_TEXT(ctx->request_id != NULL ? ctx->request_id : ctx->trace_id));
 }
 
 void

@@ -44,7 +44,8 @@ static const struct out_field entry_fields[] = {
     {"address", OUT_TEXT, .nullable = true, .eg = "203.0.113.7", .doc = "From where"},
     {"detail", OUT_JSON, .eg = "{\"role\":\"admin\"}", .doc = "More, by the kind of event"},
     {"trace_id", OUT_TEXT, .eg = "0af7651916cd43dd8448eb211c80319c",
-     .doc = "Of the request, as in X-Request-ID and the logs"},
+     .doc = "Of the request: X-Request-ID, which logs call http.request.id; if there was none, "
+            "trace.id"},
     {"is_sealed", OUT_BOOL, .eg = "true", .doc = "Whether it has its link in the chain"},
 };
 static const struct output entry_out = OUTPUT(entry_fields, "AuditEntry");

@@ -79,7 +79,6 @@ ledger_book(struct ctx *ctx, const struct ledger_booking *b)
                           ARG_TEXTS(names, n), ARG_INTS(amounts, n));
     if (e == OK && written > 0)
         log_event(LOG_INFO, EVENT("ledger.booked"), TEXT("soko.ledger.kind", kinds[b->kind]),
-                  INT("soko.ledger.amount", moved), TEXT("soko.ledger.currency", b->currency),
-                  TEXT("trace.id", ctx->trace_id));
+                  INT("soko.ledger.amount", moved), TEXT("soko.ledger.currency", b->currency));
     return e;
 }

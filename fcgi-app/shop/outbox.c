@@ -7,6 +7,7 @@
 #include "shop/outbox.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "io/pg.h"
 #include "shop/stmt.h"
 
@@ -57,7 +58,8 @@ static const struct {
 
 static const struct field delivery_fields[] = {
     FIELD(struct delivery, id),       FIELD(struct delivery, event),
-    FIELD(struct delivery, consumer), FIELD(struct delivery, trace_id),
+    FIELD(struct delivery, consumer), FIELD(struct delivery, request_id),
+    FIELD(struct delivery, trace_id), FIELD(struct delivery, sampled),
     FIELD(struct delivery, subject),  FIELD(struct delivery, detail),
     FIELD(struct delivery, attempts),
 };
@@ -98,15 +100,32 @@ outbox_add(struct ctx *ctx, enum event e, struct uuid subject, struct uuid detai
         if (listeners[i].event == e)
             pg_queue(ctx, OUTBOX_ADD, ARG_TEXT(event_names[e]), ARG_TEXT(listeners[i].consumer),
                      ARG_TEXT(lane_names[listeners[i].lane]), ARG_ID(subject),
-                     ARG_ID_OR_NULL(detail), ARG_TEXT(ctx->trace_id));
+                     ARG_ID_OR_NULL(detail), ARG_ORIGIN(ctx));
     }
+}
+
+/* A release that knew no traces wrote the request's id in the trace's place. */
+static void
+mend_trace(struct arena *a, struct delivery *d)
+{
+    struct trace *t = arena_alloc(a, sizeof(*t));
+
+    trace_begin(d->trace_id, t);
+    if (d->request_id == NULL)
+        d->request_id = d->trace_id;
+    d->trace_id = t->id;
 }
 
 enum err
 outbox_claim(struct ctx *ctx, enum lane lane, int64_t limit, struct delivery **out, size_t *count)
 {
-    return pg_all(ctx, OUTBOX_CLAIM, &delivery, out, count, ARG_TEXT(lane_names[lane]),
-                  ARG_INT(conf->jobs_lease.ms), ARG_INT(limit));
+    enum err e = pg_all(ctx, OUTBOX_CLAIM, &delivery, out, count, ARG_TEXT(lane_names[lane]),
+                        ARG_INT(conf->jobs_lease.ms), ARG_INT(limit));
+
+    for (size_t i = 0; e == OK && i < *count; i++)
+        if (!trace_id_good((*out)[i].trace_id))
+            mend_trace(ctx->arena, &(*out)[i]);
+    return e;
 }
 
 enum err

@@ -11,6 +11,8 @@
 
 #include "io/ctx.h"
 
+#include <stdbool.h>
+
 enum event {
     EVENT_ORDER_CREATED,      /* subject: the order */
     EVENT_ORDER_CANCELLED,    /* subject: the order */
@@ -42,7 +44,9 @@ const char *outbox_consumer(size_t i);
 /* One delivery. */
 struct delivery {
     int64_t id;
-    const char *event, *consumer, *trace_id;
+    const char *event, *consumer;
+    const char *request_id, *trace_id; /* of what has caused it, as in ctx */
+    bool sampled;
     struct uuid subject, detail;
     int64_t attempts;
 };

@@ -50,7 +50,8 @@ UPDATE payments SET recheck_at = NULL WHERE id = $1
 WITH due AS (
     SELECT id FROM payments WHERE recheck_at <= now() ORDER BY recheck_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
-UPDATE payments p SET recheck_at = now() + $2::bigint * interval '1 ms' FROM due WHERE p.id = due.id RETURNING p.id
+UPDATE payments p SET recheck_at = now() + $2::bigint * interval '1 ms' FROM due WHERE p.id = due.id
+RETURNING p.id, p.request_id, p.trace_id, p.sampled
 
 -- A payment that nobody began here. It is settled at once, so it must not stand in the way of an attempt that is open.
 -- name: C2B_ADD

@@ -1,8 +1,9 @@
 -- An attempt. Nothing happens if one is open already, has succeeded, or is looked at by a person. $5 asked $6 phone
 -- $7 the token's hash $8 when to ask what became of it, in ms from now; null: never (the simulated one).
 -- name: PAYMENTS_ADD
-INSERT INTO payments (id, order_id, provider, status, amount, currency, asked, phone, token_hash, called_at, ask_at)
-SELECT $1, $2, $3, 'initiating', $4, $5, $6, $7, $8, now(), now() + $9::bigint * interval '1 ms'
+INSERT INTO payments (id, order_id, provider, status, amount, currency, asked, phone, token_hash, called_at, ask_at,
+                      request_id, trace_id, sampled)
+SELECT $1, $2, $3, 'initiating', $4, $5, $6, $7, $8, now(), now() + $9::bigint * interval '1 ms', $10, $11, $12
 WHERE NOT EXISTS (SELECT FROM payments p WHERE p.order_id = $2
                   AND p.status NOT IN ('failed', 'cancelled', 'abandoned')
                   -- Money that a person has sent back from review has paid nothing.
@@ -12,8 +13,8 @@ ON CONFLICT DO NOTHING
 
 -- Money of which nobody had asked for a second lot: a payment of its own, like the one that it came with.
 -- name: PAYMENTS_ADD_SECOND
-INSERT INTO payments (id, order_id, provider, status, amount, currency, asked, phone)
-SELECT $2, order_id, provider, 'abandoned', amount, currency, asked, phone FROM payments WHERE id = $1
+INSERT INTO payments (id, order_id, provider, status, amount, currency, asked, phone, request_id, trace_id, sampled)
+SELECT $2, order_id, provider, 'abandoned', amount, currency, asked, phone, request_id, trace_id, sampled FROM payments WHERE id = $1
 
 -- name: PAYMENTS_ORDER_OF
 SELECT order_id FROM payments WHERE id = $1
@@ -105,7 +106,7 @@ WITH due AS (
     ORDER BY p.ask_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 UPDATE payments p SET ask_at = now() + $2::bigint * interval '1 ms', times_asked = times_asked + 1
-FROM due WHERE p.id = due.id RETURNING p.id
+FROM due WHERE p.id = due.id RETURNING p.id, p.request_id, p.trace_id, p.sampled
 
 -- Hears an event once: no row the second time.
 -- name: PAYMENTS_EVENT_ADD

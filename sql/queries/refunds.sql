@@ -14,8 +14,9 @@ WHERE p.order_id = $1 AND p.status IN ('succeeded', 'partially_refunded', 'refun
 ORDER BY p.created_at DESC, p.id FOR UPDATE OF p
 
 -- name: REFUNDS_ADD
-INSERT INTO refunds (id, payment_id, amount, currency, reason, store_id, requested_by, note, status, attempt, failure, ask_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO refunds (id, payment_id, amount, currency, reason, store_id, requested_by, note, status, attempt, failure, ask_at,
+                     request_id, trace_id, sampled)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 
 -- name: REFUNDS_ORDER_OF
 SELECT p.order_id FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id = $1
@@ -65,7 +66,7 @@ UPDATE refunds SET ask_at = now() WHERE id = $1 AND status IN ('sending', 'sent'
 UPDATE refunds SET ask_at = $2
 WHERE id IN (SELECT id FROM refunds WHERE status IN ('sending', 'sent', 'failed') AND ask_at <= now()
              ORDER BY ask_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-RETURNING id
+RETURNING id, request_id, trace_id, sampled
 
 -- Money has gone back. Of a payment that was in review all goes back that has come.
 -- name: REFUNDS_COUNT

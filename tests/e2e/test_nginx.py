@@ -266,7 +266,7 @@ def test_the_log_names_paths_and_no_secrets():
     ask('POST', f'/webhooks/stk/{secret}', {'X-Request-ID': trace}, b' ' * (1 << 20))
 
     def written():
-        lines = [line for line in parsed_log() if line['trace.id'] == trace]
+        lines = [line for line in parsed_log() if line['http.request.id'] == trace]
         return lines if len(lines) == len(paths) + 1 else None
 
     lines = until(written, 'a line for each request')
@@ -287,7 +287,7 @@ def test_the_log_is_json_whatever_is_asked():
         ask('GET', target, {'X-Request-ID': trace, 'User-Agent': agent})
 
     def written():
-        lines = [line for line in parsed_log() if line['trace.id'] == trace]
+        lines = [line for line in parsed_log() if line['http.request.id'] == trace]
         return lines if len(lines) == 4 else None
 
     lines = until(written, 'a line for each request')

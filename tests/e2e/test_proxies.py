@@ -36,7 +36,7 @@ def seen(chain, source=PROXY, lines=None):
         a = c.raw(f'GET /health HTTP/1.1\r\nHost: a\r\nX-Request-ID: {trace}\r\n{head}\r\n'
                   .encode('latin-1'))
     equal(a.status, 200, f'{chain!r} from {source}')
-    return until(lambda: [line['client.address'] for line in parsed_log() if line['trace.id'] == trace],
+    return until(lambda: [line['client.address'] for line in parsed_log() if line['http.request.id'] == trace],
                  'a line in the log')[0]
 
 
@@ -76,7 +76,7 @@ def test_a_stranger_says_nothing_about_his_address():
                            'CF-Connecting-IP': a, 'Client-IP': a, 'X-Client-IP': a, 'X_Forwarded_For': a,
                            'Remote-Addr': a, 'Remote_Addr': a, 'X-Cluster-Client-IP': a},
         source=PROXY)
-    equal(until(lambda: [x['client.address'] for x in parsed_log() if x['trace.id'] == trace], 'a line'),
+    equal(until(lambda: [x['client.address'] for x in parsed_log() if x['http.request.id'] == trace], 'a line'),
           [PROXY], 'no other header means anything, from a proxy either')
 
 

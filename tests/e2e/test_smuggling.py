@@ -547,7 +547,7 @@ def test_no_hidden_request_was_served():
 
     def seen():
         lines = parsed_log()
-        return lines if any(line['trace.id'] == trace and trace in line['url.path'] for line in lines) else None
+        return lines if any(line['http.request.id'] == trace and trace in line['url.path'] for line in lines) else None
 
     lines = until(seen, 'a line for the last one')
     check(len(marks) > 100, f'only {len(marks)} were hidden')

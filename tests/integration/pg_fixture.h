@@ -42,7 +42,9 @@ party_new(struct party *p, const struct pg_stmt *table, int count,
                                      .constraints = constraints};
     p->ctx.arena = arena_new();
     p->ctx.pg = pg_new(&p->options);
-    p->ctx.trace_id = "test";
+    p->ctx.request_id = "test";
+    p->ctx.trace_id = "0af7651916cd43dd8448eb211c80319c";
+    p->ctx.sampled = true;
 }
 
 static inline void

@@ -164,7 +164,7 @@ attempt_work(struct ctx *c, void *arg)
 
     return pg_run(c, PAYMENTS_ADD, ARG_ID(a->id), ARG_ID(a->order), ARG_TEXT("simulated"),
                   ARG_INT(a->amount), ARG_TEXT("KES"), ARG_INT(a->amount), ARG_NULL, ARG_NULL,
-                  ARG_NULL);
+                  ARG_NULL, ARG_ORIGIN(c));
 }
 
 static inline struct uuid

@@ -2,6 +2,7 @@
  * The outbox: leases, back-off, parking, and the fence against one who outlives his lease. Time is
  * moved by writing available_at, never by waiting.
  */
+#include "base/trace.h"
 #include "io/tx.h"
 #include "jobs.h"
 #include "shop/outbox.h"
@@ -19,7 +20,8 @@ enum {
     T_WAIT,
     T_PARKED,
     T_ERROR,
-    T_ATTEMPTS
+    T_ATTEMPTS,
+    T_OLD
 };
 
 static const struct pg_stmt more[] = {
@@ -40,6 +42,10 @@ static const struct pg_stmt more[] = {
     {"T_PARKED", "SELECT count(parked_at) AS n FROM outbox WHERE id = $1", 1, false},
     {"T_ERROR", "SELECT last_error AS s FROM outbox WHERE id = $1", 1, false},
     {"T_ATTEMPTS", "SELECT attempts AS n FROM outbox WHERE id = $1", 1, false},
+    {"T_OLD",
+     "INSERT INTO outbox (event, consumer, lane, subject, trace_id)"
+     " VALUES ('order.created', 'payments_begin', 'payments', gen_random_uuid(), $1)",
+     1, false},
 };
 
 static struct party us, other;
@@ -148,9 +154,31 @@ START_TEST(events_go_with_their_cause)
     ck_assert_uint_eq(c.count, 1);
     ck_assert_str_eq(c.rows[0].event, "order.created");
     ck_assert_str_eq(c.rows[0].consumer, "payments_begin");
-    ck_assert_str_eq(c.rows[0].trace_id, "test");
+    ck_assert_str_eq(c.rows[0].request_id, "test");
+    ck_assert_str_eq(c.rows[0].trace_id, "0af7651916cd43dd8448eb211c80319c");
+    ck_assert(c.rows[0].sampled);
     ck_assert(uuid_is_nil(c.rows[0].detail));
     ck_assert_int_eq(c.rows[0].attempts, 1);
+}
+END_TEST
+
+/* The release before wrote the request's id alone. */
+START_TEST(old_rows_have_a_trace)
+{
+    ck_assert_int_eq(pg_touch(ctx, T_OLD, NULL, ARG_TEXT("a-request-of-the-client")), OK);
+    ck_assert_int_eq(pg_touch(ctx, T_OLD, NULL, ARG_TEXT("0af7651916cd43dd8448eb211c80319c")), OK);
+    struct claim c = claim(&us);
+    ck_assert_uint_eq(c.count, 2);
+    for (size_t i = 0; i < c.count; i++) {
+        const struct delivery *d = &c.rows[i];
+
+        ck_assert(trace_id_good(d->trace_id));
+        ck_assert(!d->sampled);
+        if (d->request_id == NULL)
+            ck_assert_str_eq(d->trace_id, "0af7651916cd43dd8448eb211c80319c");
+        else
+            ck_assert_str_eq(d->request_id, "a-request-of-the-client");
+    }
 }
 END_TEST
 
@@ -322,6 +350,7 @@ main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, events_go_with_their_cause);
+    tcase_add_test(t, old_rows_have_a_trace);
     tcase_add_test(t, every_listener_is_a_function);
     tcase_add_test(t, lease_keeps_others_away);
     tcase_add_test(t, two_at_once_take_different_rows);

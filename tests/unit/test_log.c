@@ -49,7 +49,7 @@ START_TEST(test_plain)
     struct arena *a = arena_new();
 
     errno = ENOENT;
-    log_set_trace("abc");
+    log_set_trace("the-request", "abc");
     log_event(LOG_WARN, EVENT("pg.lost"), TEXT("error.message", "it's \"gone\"\n"),
               TEXT("left.out", NULL), INT("event.duration", -INT64_C(999999999999999999)));
     ck_assert_int_eq(errno, ENOENT);
@@ -61,10 +61,11 @@ START_TEST(test_plain)
     ASSERT_TEXT(member(o, "error.message"), "it's \"gone\"\n", line);
     ASSERT_TEXT(member(o, "left.out"), NULL, line);
     ASSERT_TEXT(member(o, "event.duration"), "-999999999999999999", line);
+    ASSERT_TEXT(member(o, "http.request.id"), "the-request", line);
     ASSERT_TEXT(member(o, "trace.id"), "abc", line);
     ck_assert_uint_eq(strlen(member(o, "@timestamp")), 24);
     ck_assert_int_eq(strncmp(line, "{\"@timestamp\":", 14), 0);
-    log_set_trace(NULL);
+    log_set_trace(NULL, NULL);
     log_event(LOG_ERROR, EVENT("x"));
     ASSERT_TEXT(member(read_log(a), "trace.id"), NULL, line);
     arena_free(a);
@@ -133,16 +134,17 @@ START_TEST(test_cut)
             for (size_t i = 0; i < len; i++)
                 big[i] = units[u][i % n];
             big[len] = '\0';
-            log_set_trace(big);
+            log_set_trace(big, big);
             log_event(LOG_INFO, TEXT("a", big), TEXT("b", big), TEXT("c", big), INT("n", 7),
                       TEXT(big, "d"));
             struct json_object *o = read_log(a);
             ck_assert_ptr_nonnull(member(o, "a"));
+            ck_assert_ptr_nonnull(member(o, "http.request.id"));
             ck_assert_ptr_nonnull(member(o, "trace.id"));
             arena_reset(a);
         }
     }
-    log_set_trace(NULL);
+    log_set_trace(NULL, NULL);
     memset(big, 'x', sizeof big - 1);
     log_event(LOG_INFO, TEXT("a", big), INT("n", 7));
     ASSERT_TEXT(member(read_log(a), "n"), "7", "a long value leaves room for the next");

@@ -114,6 +114,8 @@ int64_t orders_owed_revived(const struct order *o);
 /* What the clock has to look at: an order here, a payment or a refund in payments.h. */
 struct due_id {
     struct uuid id;
+    const char *request_id, *trace_id; /* of what has caused it, as in ctx; NULL: not known */
+    bool sampled;
 };
 
 /* At most `limit` orders that are due; for the clock. */

@@ -59,7 +59,12 @@ struct count_row {
 static const struct field count_row_fields[] = {FIELD(struct count_row, n)};
 static const struct input count_row = INPUT(count_row, "OpenCount", NULL);
 
-static const struct field due_id_fields[] = {FIELD(struct due_id, id)};
+static const struct field due_id_fields[] = {
+    FIELD(struct due_id, id),
+    FIELD(struct due_id, request_id),
+    FIELD(struct due_id, trace_id),
+    FIELD(struct due_id, sampled),
+};
 static const struct input due_id = INPUT(due_id, "DuePayment", NULL);
 
 static const struct uuid nobody;

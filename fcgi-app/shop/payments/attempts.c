@@ -238,7 +238,7 @@ add(struct ctx *ctx, struct opening *w, const struct order *o, int64_t asked)
                           ARG_TEXT(w->provider), ARG_INT(payments_due(o)), ARG_TEXT(o->currency),
                           ARG_INT(asked), ARG_TEXT(w->phone),
                           w->token_hash != NULL ? ARG_BYTES(w->token_hash, SHA256_SIZE) : ARG_NULL,
-                          ARG_INT(conf->payment_ask_after.ms));
+                          ARG_INT(conf->payment_ask_after.ms), ARG_ORIGIN(ctx));
     if (e == OK && added == 0)
         e = fail(ctx, ERR_CONFLICT, "order_id", "a payment of this order is being looked at");
     if (e == OK)

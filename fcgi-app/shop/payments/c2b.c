@@ -388,7 +388,12 @@ payments_c2b_finish(struct ctx *ctx, void *step)
 
 /* --- looking again ---------------------------------------------------------------------------- */
 
-static const struct field due_id_fields[] = {FIELD(struct due_id, id)};
+static const struct field due_id_fields[] = {
+    FIELD(struct due_id, id),
+    FIELD(struct due_id, request_id),
+    FIELD(struct due_id, trace_id),
+    FIELD(struct due_id, sampled),
+};
 static const struct input due_id = INPUT(due_id, "DoubtfulPayment", NULL);
 
 enum err

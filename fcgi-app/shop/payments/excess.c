@@ -61,7 +61,7 @@ refunds_request(struct ctx *ctx, const struct refund_wish *w, struct uuid *id)
                ARG_ID_OR_NULL(w->by), ARG_TEXT(w->note),
                ARG_TEXT(refund_status_name(w->failed > 0 ? REFUND_FAILED : REFUND_PENDING)),
                ARG_INT(w->failed > 0 ? w->failed : 1), ARG_TEXT(w->failure),
-               w->next_ms != 0 ? ARG_TIME(w->next_ms) : ARG_NULL);
+               w->next_ms != 0 ? ARG_TIME(w->next_ms) : ARG_NULL, ARG_ORIGIN(ctx));
     if (e != OK)
         return e;
     note_by_staff(ctx, w, *id);

@@ -24,7 +24,12 @@
 
 #include <string.h>
 
-static const struct field due_id_fields[] = {FIELD(struct due_id, id)};
+static const struct field due_id_fields[] = {
+    FIELD(struct due_id, id),
+    FIELD(struct due_id, request_id),
+    FIELD(struct due_id, trace_id),
+    FIELD(struct due_id, sampled),
+};
 static const struct input due_id = INPUT(due_id, "DueRefund", NULL);
 
 struct others_row {

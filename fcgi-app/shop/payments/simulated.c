@@ -22,7 +22,7 @@ payments_begin(struct ctx *ctx, const struct delivery *d)
         return e;
     e = pg_touch(ctx, PAYMENTS_ADD, &added, ARG_ID(id), ARG_ID(o.id),
                  ARG_TEXT(PROVIDER_NAME_SIMULATED), ARG_INT(payments_due(&o)), ARG_TEXT(o.currency),
-                 ARG_INT(payments_due(&o)), ARG_NULL, ARG_NULL, ARG_NULL);
+                 ARG_INT(payments_due(&o)), ARG_NULL, ARG_NULL, ARG_NULL, ARG_ORIGIN(ctx));
     if (e == OK && added > 0)
         outbox_add(ctx, EVENT_PAYMENT_INITIATED, id, nobody);
     return e;
