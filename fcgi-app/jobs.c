@@ -217,6 +217,29 @@ claim_work(struct ctx *ctx, void *arg)
     return outbox_claim(ctx, b->lane, conf->jobs_batch, &b->rows, &b->count);
 }
 
+static enum err
+release_work(struct ctx *ctx, void *arg)
+{
+    return outbox_release(ctx, arg);
+}
+
+/* Told to stop: what was claimed and not begun is for others, now and not when its lease runs out.
+ */
+static void
+release(const struct lane_state *l, struct delivery *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct arena *a = arena_new();
+        struct ctx ctx = fresh_ctx(l, a, rows[i].trace_id);
+
+        enum err e = tx_run(&ctx, release_work, &rows[i]);
+        if (e != OK) /* the lease runs out by itself */
+            log_event(LOG_WARN, EVENT("outbox.not_released"), INT("soko.outbox.id", rows[i].id),
+                      TEXT("error.code", err_code(e)));
+        arena_free(a);
+    }
+}
+
 /* Takes what is due. True if there may be more at once. */
 static bool
 drain(const struct lane_state *l, struct slot *slot)
@@ -226,11 +249,13 @@ drain(const struct lane_state *l, struct slot *slot)
 
     if (tx_run(&ctx, claim_work, &batch) != OK)
         return false;
-    for (size_t i = 0; i < batch.count && !*l->stop; i++) {
+    size_t done = 0;
+    for (; done < batch.count && !*l->stop; done++) {
         slot_busy(slot);
-        deliver(l, &batch.rows[i]);
+        deliver(l, &batch.rows[done]);
         slot_idle(slot);
     }
+    release(l, batch.rows + done, batch.count - done);
     return batch.count == (size_t)conf->jobs_batch;
 }
 

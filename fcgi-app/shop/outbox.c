@@ -135,6 +135,12 @@ outbox_done(struct ctx *ctx, const struct delivery *d)
 }
 
 enum err
+outbox_release(struct ctx *ctx, const struct delivery *d)
+{
+    return pg_run(ctx, OUTBOX_RELEASE, ARG_INT(d->id), ARG_INT(d->attempts));
+}
+
+enum err
 outbox_failed(struct ctx *ctx, const struct delivery *d, enum err why)
 {
     bool park = d->attempts >= conf->jobs_max_attempts;

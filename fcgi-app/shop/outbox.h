@@ -59,6 +59,10 @@ enum err outbox_claim(struct ctx *ctx, enum lane lane, int64_t limit, struct del
  * the effect must be rolled back. */
 enum err outbox_done(struct ctx *ctx, const struct delivery *d);
 
+/* Whoever claimed it stops before he has begun: it is due at once, for others, and was no attempt.
+ * ERR_NOT_FOUND if the lease was lost, which is as good. */
+enum err outbox_release(struct ctx *ctx, const struct delivery *d);
+
 /* The effect failed: again after a while, twice as long each time, or, after
  * conf->jobs_max_attempts, parked until a person looks. */
 enum err outbox_failed(struct ctx *ctx, const struct delivery *d, enum err why);

@@ -15,6 +15,11 @@ RETURNING id, event, consumer, subject, detail, request_id, trace_id, sampled, a
 -- name: OUTBOX_DONE
 DELETE FROM outbox WHERE id = $1 AND attempts = $2
 
+-- Who stops gives back what he has not begun; it was no attempt. He acts on it no more, so that the
+-- number may be somebody else's fence next.
+-- name: OUTBOX_RELEASE
+UPDATE outbox SET available_at = now(), attempts = attempts - 1 WHERE id = $1 AND attempts = $2
+
 -- name: OUTBOX_RETRY
 UPDATE outbox SET available_at = now() + $3::bigint * interval '1 ms', last_error = $4 WHERE id = $1 AND attempts = $2
 

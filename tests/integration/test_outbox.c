@@ -296,6 +296,35 @@ END_TEST
 
 /* --- failures --------------------------------------------------------------------------------- */
 
+static enum err
+release_one(struct ctx *c, void *arg)
+{
+    return outbox_release(c, arg);
+}
+
+/* Who stops in the middle of a batch keeps nobody waiting, and wears nothing out. */
+START_TEST(what_was_not_begun_is_given_back)
+{
+    add(1);
+    struct claim ours = claim(&us);
+    ck_assert_uint_eq(ours.count, 1);
+    ck_assert_uint_eq(claim(&other).count, 0);
+
+    ck_assert_int_eq(tx_run(ctx, release_one, &ours.rows[0]), OK);
+    struct claim theirs = claim(&other);
+    ck_assert_uint_eq(theirs.count, 1);
+    ck_assert_int_eq(theirs.rows[0].id, ours.rows[0].id);
+    ck_assert_int_eq(theirs.rows[0].attempts, 1);
+
+    /* A lease that was lost is not given back over the head of him who has it now. */
+    make_due(theirs.rows[0].id);
+    struct claim again = claim(&us);
+    ck_assert_int_eq(again.rows[0].attempts, 2);
+    ck_assert_int_eq(tx_run(&other.ctx, release_one, &theirs.rows[0]), ERR_NOT_FOUND);
+    ck_assert_uint_eq(claim(&other).count, 0);
+}
+END_TEST
+
 START_TEST(failures_wait_longer_and_longer_and_are_parked)
 {
     static const int64_t waits[MAX_ATTEMPTS - 1] = {1000, 2000, 4000, 5000, 5000};
@@ -356,6 +385,7 @@ main(void)
     tcase_add_test(t, two_at_once_take_different_rows);
     tcase_add_test(t, done_is_done_once);
     tcase_add_test(t, lost_lease_undoes_the_effect);
+    tcase_add_test(t, what_was_not_begun_is_given_back);
     tcase_add_test(t, failures_wait_longer_and_longer_and_are_parked);
     tcase_add_test(t, one_failure_holds_up_nobody);
     suite_add_tcase(s, t);
