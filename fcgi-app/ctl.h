@@ -56,6 +56,8 @@ int ctl_errors(const struct ctl_options *o);
 int ctl_nginx_origins(const struct ctl_options *o);
 int ctl_nginx_proxies(const struct ctl_options *o);
 int ctl_config(const struct ctl_options *o);
+int ctl_config_example(const struct ctl_options *o);
+int ctl_config_secrets(const struct ctl_options *o);
 
 /* What an import is to do. */
 struct ctl_import {

@@ -67,15 +67,27 @@ ctl_config(const struct ctl_options *o)
 {
     char buf[CONFIG_VALUE_SIZE];
 
-    if (o->argc == 0) {
-        config_example(stdout);
-        return 0;
-    }
     const char *value = config_value(o->argv[0], buf, sizeof(buf));
     if (value == NULL) {
         fprintf(stderr, "sokoctl: %s: no such setting, or a secret\n", o->argv[0]);
         return CTL_FAILED;
     }
     puts(value);
+    return 0;
+}
+
+int
+ctl_config_example(const struct ctl_options *o)
+{
+    (void)o;
+    config_example(stdout);
+    return 0;
+}
+
+int
+ctl_config_secrets(const struct ctl_options *o)
+{
+    (void)o;
+    config_secrets(stdout);
     return 0;
 }

@@ -94,6 +94,10 @@ const struct ctl_command ctl_commands[] = {
      ctl_nginx_origins, NULL},
     {"nginx proxies", "", "TRUSTED_PROXIES, as nginx reads them: soko/proxies.conf", true,
      ctl_nginx_proxies, NULL},
-    {"config", "[NAME]", "a setting in force, or an example file with all", true, ctl_config, NULL},
+    {"config example", "", "all settings with their sentences, as a file to begin with", false,
+     ctl_config_example, NULL},
+    {"config secrets", "", "the names of the secrets, which are files in credentials/", false,
+     ctl_config_secrets, NULL},
+    {"config", "NAME", "a setting in force", true, ctl_config, NULL},
 };
 const size_t ctl_command_count = sizeof(ctl_commands) / sizeof(ctl_commands[0]);

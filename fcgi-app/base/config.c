@@ -362,7 +362,8 @@ read_file(struct config_load *l, const char *file)
     fclose(in);
 }
 
-/* A secret from the file of its name in systemd's folder, if there is one. */
+/* A secret from the file of its name in systemd's folder, if there is one. An empty file says nothing:
+ * it is what systemd puts there for a file that is missing (SetCredential= of the units). */
 static void
 read_credential(struct config_load *l, size_t i, const char *dir)
 {
@@ -382,7 +383,7 @@ read_credential(struct config_load *l, size_t i, const char *dir)
         len--;
     if (broken || len > VALUE_MOST || memchr(data, '\0', len) != NULL)
         fault(l, name, "%s cannot be read, is too long or contains a NUL byte", path);
-    else
+    else if (len > 0)
         l->slots[i] = (struct slot){arena_strndup(l->arena, data, len), path};
 }
 

@@ -179,7 +179,11 @@ int64_t config_default(const char *name);
 /* Prints the table for people: name, default, sentence. `soko-api --help` is this. */
 void config_help(FILE *out);
 
-/* Prints the table as a commented soko.conf, as NAME=default lines. */
+/* Prints the table as a soko.conf to begin with: each setting with its sentence and, behind a '#',
+ * its default; of a secret only which file it belongs into. */
 void config_example(FILE *out);
+
+/* Prints the names of all secrets, a line each: what systemd's units load as credentials. */
+void config_secrets(FILE *out);
 
 #endif

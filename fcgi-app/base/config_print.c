@@ -76,15 +76,40 @@ config_example(FILE *out)
 {
     char name[NAME_SIZE];
 
-    fputs("# Settings of Soko. The environment overrides what stands here, and so do credentials\n"
-          "# (systemd's LoadCredential=) for secrets. Spans need a unit: 250ms, 30s, 15min, 7d.\n",
+    fputs("# Settings of Soko, NAME=value lines. What stands here behind a '#' is the default; "
+          "take the\n"
+          "# '#' away to change it. Spans need a unit: 250ms, 30s, 15min, 7d. Files beside this "
+          "one in\n"
+          "# soko.conf.d/, named *.conf, are read after it, and win. A bad or missing value stops "
+          "the\n"
+          "# start and is named.\n"
+          "#\n"
+          "# Secrets do not belong here: each has a file of its name in the folder credentials/ "
+          "beside\n"
+          "# this file, readable by root alone.\n",
           out);
     for (size_t i = 0; i < SETTINGS; i++) {
         const struct setting *s = &settings[i];
 
         fprintf(out, "\n# %s", s->doc);
         print_range(s, out);
-        fprintf(out, "\n%s%s=%s\n", s->def == NULL ? "# required: " : "", config_env_name(s, name),
-                s->def == NULL ? "" : s->def);
+        config_env_name(s, name);
+        if (s->secret)
+            fprintf(out, "\n# A secret%s: credentials/%s\n", s->def == NULL ? ", required" : "",
+                    name);
+        else
+            fprintf(out, "\n%s%s=%s\n", s->def == NULL ? "# required: " : "#", name,
+                    s->def == NULL ? "" : s->def);
+    }
+}
+
+void
+config_secrets(FILE *out)
+{
+    char name[NAME_SIZE];
+
+    for (size_t i = 0; i < SETTINGS; i++) {
+        if (settings[i].secret)
+            fprintf(out, "%s\n", config_env_name(&settings[i], name));
     }
 }
