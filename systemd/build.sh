@@ -49,7 +49,7 @@ soko ($version) unstable; urgency=medium
 
   * The commits say what changed and why.
 
- -- Soko <root@localhost>  $when
+ -- Soko <soko@example.org>  $when
 END
 
 # assemble.sh fetches the viewer if its lock file has changed; this is all that is wanted here.

@@ -295,7 +295,11 @@ cmd_test() {
                 suite contract /usr/bin/python3 -B tests/contract/check.py
             ;;
         sim/*) suite "$id" /usr/bin/python3 -B "$clone/tests/$id.py" ;;
-        floors | systemd_verify) suite "$id" "$clone/tests/$id.sh" ;;
+        floors) suite floors "$clone/tests/floors.sh" ;;
+        systemd_verify)
+            need check programs || continue
+            suite systemd_verify "$clone/tests/systemd_verify.sh" "$clone/build/check"
+            ;;
         asvs) suite asvs /usr/bin/python3 -B tests/security/asvs.py ;;
         lint) suite lint bash "$self" _lint ;;
         canary) suite canary /usr/bin/python3 -B tests/security/canary.py "$state/log/test" ;;
