@@ -7,7 +7,47 @@
 #include "io/cache.h"
 #include "shop/accounts/passwords.h"
 
+#include <libgen.h>
+#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
+
+#ifndef SOKO_CONF
+#define SOKO_CONF "/etc/soko/soko.conf"
+#endif
+
+/* What changes the schema, or takes or gives all of it, acts as its owner; all else as the workers.
+ */
+static bool
+acts_as_owner(const struct ctl_command *command)
+{
+    static const char *const words[] = {"migrate", "backup", "restore"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t len = strlen(words[i]);
+        if (strncmp(command->words, words[i], len) == 0 &&
+            (command->words[len] == ' ' || command->words[len] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+/* For root the machine's shop is meant, if no other is named. Its secrets, and those of any that is
+ * named, lie in the folder credentials/ beside its file, the owner's in credentials/owner/, unless
+ * systemd hands them out. */
+static void
+find_shop(struct arena *a, struct ctl_options *o, const struct ctl_command *command)
+{
+    if (o->config == NULL && command->needs_config && geteuid() == 0 &&
+        access(SOKO_CONF, F_OK) == 0)
+        o->config = SOKO_CONF;
+    if (o->config == NULL)
+        return;
+    const char *dir = dirname(arena_strdup(a, o->config));
+    config_credentials_in(arena_printf(a, "%s/credentials", dir),
+                          acts_as_owner(command) ? arena_printf(a, "%s/credentials/owner", dir)
+                                                 : NULL);
+}
 
 int
 main(int argc, char **argv)
@@ -22,9 +62,14 @@ main(int argc, char **argv)
     config_check_by("DATABASE_URL", pg_url_fault);
     config_check_by("REDIS_ADDRESS", cache_address_fault);
     config_check_by("PASSWORD_DENY_LIST", passwords_list_fault);
-    if ((command->needs_config || o.config != NULL) && !config_load(o.config, stderr))
+    struct arena *a = arena_new();
+    find_shop(a, &o, command);
+    if ((command->needs_config || o.config != NULL) && !config_load(o.config, stderr)) {
+        arena_free(a);
         return EX_CONFIG;
+    }
     status = command->run(&o);
     ctl_close();
+    arena_free(a);
     return status;
 }

@@ -12,6 +12,7 @@
  * format such as TOML (systemd, Docker and shells all speak NAME=value).
  */
 #include "base/config.h"
+#include "base/config_load.h"
 #include "base/config_table.h"
 
 #include "base/json.h"
@@ -25,24 +26,8 @@
 #include <string.h>
 #include <sys/types.h>
 
-#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-#define VALUE_MOST 8192
 #define KEY_LEAST 32    /* a secret of at least so many characters is a key */
 #define KEY_DIFFERENT 8 /* of which so many differ */
-
-/* Where a value came from, and its text. */
-struct slot {
-    const char *value; /* NULL: nowhere */
-    const char *source;
-};
-
-struct config_load {
-    struct arena *arena;
-    FILE *err;
-    struct slot *slots;
-    bool *bad; /* a setting */
-    bool failed;
-};
 
 struct unit {
     const char *name;
@@ -75,9 +60,8 @@ config_env_name(const struct setting *s, char out[NAME_SIZE])
     return out;
 }
 
-/* The row of a variable, or SETTINGS. */
-static size_t
-find(const char *name)
+size_t
+config_find(const char *name)
 {
     char own[NAME_SIZE];
     size_t i = 0;
@@ -94,12 +78,8 @@ print_fault(struct config_load *l, const char *name, const char *fmt, va_list ap
     l->failed = true;
 }
 
-static void fault(struct config_load *l, const char *name, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* Prints one fault, which names its variable, file or line. */
-static void
-fault(struct config_load *l, const char *name, const char *fmt, ...)
+void
+config_source_fault(struct config_load *l, const char *name, const char *fmt, ...)
 {
     va_list ap;
 
@@ -247,8 +227,9 @@ read_slot(struct config_load *l, size_t i, struct config *c)
 
     config_env_name(s, name);
     if (slot->value == NULL) {
-        fault(l, name, "is missing: set it in the environment, in the file of --config%s",
-              s->secret ? ", or as a credential" : "");
+        config_source_fault(l, name,
+                            "is missing: set it in the environment, in the file of --config%s",
+                            s->secret ? ", or as a credential" : "");
         l->bad[i] = true;
         put_instead(s, slot, to);
         return;
@@ -259,9 +240,9 @@ read_slot(struct config_load *l, size_t i, struct config *c)
         why = checks[i](slot->value);
     if (why != NULL) {
         if (s->secret)
-            fault(l, name, "%s (%s)", why, slot->source);
+            config_source_fault(l, name, "%s (%s)", why, slot->source);
         else
-            fault(l, name, "%s, not \"%.100s\" (%s)", why, slot->value, slot->source);
+            config_source_fault(l, name, "%s, not \"%.100s\" (%s)", why, slot->value, slot->source);
         l->bad[i] = true;
         put_instead(s, slot, to);
     } else if (s->kind == SETTING_TEXT) {
@@ -271,145 +252,10 @@ read_slot(struct config_load *l, size_t i, struct config *c)
     }
 }
 
-/* Undoes systemd's quoting in place, see systemd.exec(5), EnvironmentFile=. NULL if all is well,
- * else what is wrong. */
-static const char *
-unquote(char *s)
-{
-    char quote = *s == '"' || *s == '\'' ? *s : '\0', *to = s, *keep = s;
-    const char *from = s + (quote != '\0');
-
-    for (; *from != '\0' && (quote == '\0' || *from != quote); from++) {
-        bool escape = *from == '\\' && quote != '\'' &&
-                      (quote == '\0' || (from[1] != '\0' && strchr("\"\\`$", from[1]) != NULL));
-
-        if (escape && *++from == '\0')
-            return "has a continuation line, which is not supported";
-        *to++ = *from;
-        /* Blanks at the end go, unless they were escaped or quoted. */
-        if (escape || quote != '\0' || (*from != ' ' && *from != '\t'))
-            keep = to;
-    }
-    if (quote != '\0' && *from != quote)
-        return "has no closing quote";
-    if (quote != '\0' && from[1 + strspn(from + 1, " \t")] != '\0')
-        return "has text after its closing quote";
-    *keep = '\0';
-    return NULL;
-}
-
-/* Whether it can be told as a name that we do not know. A line that a secret was broken over must
- * not be quoted: a key in base64 ends with '=', and what follows '?' in a URL has one. */
-static bool
-may_be_name(const char *s, size_t len)
-{
-    return len < NAME_SIZE && strspn(s, LETTERS "0123456789_ \t") >= len;
-}
-
-static void
-read_line(struct config_load *l, char *line, const char *where)
-{
-    line += strspn(line, " \t");
-    if (*line == '\0' || *line == '#' || *line == ';')
-        return;
-    char *equals = strchr(line, '=');
-    if (equals == NULL || !may_be_name(line, (size_t)(equals - line))) {
-        fault(l, where, "is not NAME=value");
-        return;
-    }
-    char *end = equals;
-    while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
-    *end = '\0';
-    size_t i = find(line);
-    char *value = equals + 1 + strspn(equals + 1, " \t");
-    const char *why = unquote(value);
-    if (i == SETTINGS)
-        fault(l, line, "is not a setting (%s)", where);
-    else if (why != NULL)
-        fault(l, line, "%s (%s)", why, where);
-    else
-        l->slots[i] = (struct slot){arena_strdup(l->arena, value), where};
-}
-
-static void
-read_file(struct config_load *l, const char *file)
-{
-    FILE *in = fopen(file, "re");
-    char *line = NULL;
-    size_t cap = 0;
-    ssize_t len;
-
-    if (in == NULL) {
-        fault(l, file, "%s", strerror(errno));
-        return;
-    }
-    for (int n = 1; (len = getline(&line, &cap, in)) >= 0; n++) {
-        const char *where = arena_printf(l->arena, "%s:%d", file, n);
-
-        while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
-            line[--len] = '\0';
-        if (strlen(line) != (size_t)len)
-            fault(l, where, "contains a NUL byte");
-        else if (len > VALUE_MOST)
-            fault(l, where, "is too long");
-        else
-            read_line(l, line, where);
-    }
-    if (ferror(in))
-        fault(l, file, "%s", strerror(errno));
-    free(line);
-    fclose(in);
-}
-
-/* A secret from the file of its name in systemd's folder, if there is one. An empty file says nothing:
- * it is what systemd puts there for a file that is missing (SetCredential= of the units). */
-static void
-read_credential(struct config_load *l, size_t i, const char *dir)
-{
-    char name[NAME_SIZE], data[VALUE_MOST + 1];
-    const char *path = arena_printf(l->arena, "%s/%s", dir, config_env_name(&settings[i], name));
-    FILE *in = fopen(path, "re");
-
-    if (in == NULL) {
-        if (errno != ENOENT)
-            fault(l, name, "%s: %s", path, strerror(errno));
-        return;
-    }
-    size_t len = fread(data, 1, sizeof data, in);
-    bool broken = ferror(in) != 0;
-    fclose(in);
-    while (len > 0 && (data[len - 1] == '\n' || data[len - 1] == '\r'))
-        len--;
-    if (broken || len > VALUE_MOST || memchr(data, '\0', len) != NULL)
-        fault(l, name, "%s cannot be read, is too long or contains a NUL byte", path);
-    else if (len > 0)
-        l->slots[i] = (struct slot){arena_strndup(l->arena, data, len), path};
-}
-
-static void
-fill_slots(struct config_load *l, const char *file)
-{
-    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
-    char name[NAME_SIZE];
-
-    for (size_t i = 0; i < SETTINGS; i++)
-        l->slots[i] = (struct slot){settings[i].def, "default"};
-    if (file != NULL)
-        read_file(l, file);
-    for (size_t i = 0; i < SETTINGS; i++) {
-        if (settings[i].secret && credentials != NULL && credentials[0] != '\0')
-            read_credential(l, i, credentials);
-        const char *value = getenv(config_env_name(&settings[i], name));
-        if (value != NULL)
-            l->slots[i] = (struct slot){arena_strdup(l->arena, value), "environment"};
-    }
-}
-
 static bool
 is_bad(const struct config_load *l, const char *name)
 {
-    size_t i = find(name);
+    size_t i = config_find(name);
 
     return i < SETTINGS && l->bad[i];
 }
@@ -472,7 +318,7 @@ config_check_all_by(config_check_all *check)
 void
 config_check_by(const char *name, config_check *check)
 {
-    size_t i = find(name);
+    size_t i = config_find(name);
 
     if (i == SETTINGS)
         abort();
@@ -487,7 +333,7 @@ config_load(const char *file, FILE *err)
 
     l.slots = arena_array(l.arena, SETTINGS, sizeof *l.slots);
     l.bad = arena_array(l.arena, SETTINGS, sizeof *l.bad);
-    fill_slots(&l, file);
+    config_read_sources(&l, file);
     for (size_t i = 0; i < SETTINGS; i++)
         read_slot(&l, i, c);
     check_together(&l, c);
@@ -513,7 +359,7 @@ config_is_demo(void)
 const char *
 config_value(const char *name, char *buf, size_t size)
 {
-    size_t i = find(name);
+    size_t i = config_find(name);
     const char *text;
     int64_t n;
 
@@ -531,7 +377,7 @@ config_value(const char *name, char *buf, size_t size)
 int64_t
 config_default(const char *name)
 {
-    size_t i = find(name);
+    size_t i = config_find(name);
     int64_t n = 0;
 
     if (i == SETTINGS || settings[i].def == NULL || settings[i].kind == SETTING_TEXT ||

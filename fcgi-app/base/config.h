@@ -1,10 +1,11 @@
 /*
  * base/config: one table of settings (config.c) and the struct that it fills.
  *
- * A value comes from the file given by --config (lines NAME=value, '#' comments; systemd's
- * EnvironmentFile syntax without continuation lines), then, for a secret, from the file of that
- * name in $CREDENTIALS_DIRECTORY, then from the environment; the last wins. A bad or missing value
- * is an error that names the variable. No secret has a default (seed hole 36).
+ * A value comes from the file FILE given by --config (lines NAME=value, '#' comments; systemd's
+ * EnvironmentFile syntax without continuation lines) and from what is named *.conf in the folder
+ * FILE.d, by name, then, for a secret, from the file of that name in $CREDENTIALS_DIRECTORY unless
+ * that is empty, then from the environment; the last wins. A bad or missing value is an error that
+ * names the variable. No secret has a default (seed hole 36).
  *
  * Spans are written with a unit: 250ms, 30s, 15min, 7d; sizes in bytes or with K, M.
  */
@@ -141,6 +142,11 @@ extern const struct config *conf;
  * line each, naming its variable, and the old settings stay. Unknown names in the file are faults.
  * Strings of the settings before these stay valid too, until the next load that succeeds. */
 bool config_load(const char *file, FILE *err);
+
+/* Where secrets are looked for, from the next load on, if $CREDENTIALS_DIRECTORY does not say it:
+ * in `dir`, and then in `over`, whose files win. Either may be NULL, and neither need exist. Both
+ * strings must stay. */
+void config_credentials_in(const char *dir, const char *over);
 
 /* What is wrong with a value, in words that do not quote it, since it may be a secret; NULL if all
  * is well. */

@@ -451,6 +451,72 @@ START_TEST(test_lists)
 }
 END_TEST
 
+/* FILE.d/ is read after FILE, by name; what does not end in .conf is somebody's copy. */
+START_TEST(test_folder)
+{
+    static const char *const names[] = {"a.conf", "b.conf", "b.conf.old", ".c.conf"};
+    char folder[96], path[4][160];
+
+    snprintf(folder, sizeof folder, "%s.d", file);
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    for (size_t i = 0; i < 4; i++)
+        snprintf(path[i], sizeof path[i], "%s/%s", folder, names[i]);
+    put_text(file, "LIMIT_PUBLIC=1\nLIMIT_LOGIN=1\nJOBS_BATCH=1\n");
+    put_text(path[0], "LIMIT_LOGIN=2\nJOBS_BATCH=2\n");
+    put_text(path[1], "JOBS_BATCH=3\n");
+    put_text(path[2], "JOBS_BATCH=4\n");
+    put_text(path[3], "JOBS_BATCH=5\n");
+    ck_assert_msg(load(file), "%s", faults);
+    ck_assert_int_eq(conf->limit_public, 1);
+    ck_assert_int_eq(conf->limit_login, 2);
+    ck_assert_int_eq(conf->jobs_batch, 3);
+
+    char expected[256];
+    put_text(path[1], "\nJOBS_BATCH=x\n");
+    snprintf(expected, sizeof expected, "JOBS_BATCH: must be a whole number, not \"x\" (%s:2)\n",
+             path[1]);
+    ck_assert(!load(file));
+    ck_assert_str_eq(faults, expected);
+
+    for (size_t i = 0; i < 4; i++)
+        unlink(path[i]);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
+/* Secrets where systemd hands out none: a folder, and one that wins; an empty file is no value. */
+START_TEST(test_folders_of_secrets)
+{
+    char key[160], over[96], over_key[160];
+
+    unsetenv("TOKEN_KEY");
+    snprintf(key, sizeof key, "%s/TOKEN_KEY", dir);
+    snprintf(over, sizeof over, "%s/owner", dir);
+    snprintf(over_key, sizeof over_key, "%s/TOKEN_KEY", over);
+    put_text(key, "00112233445566778899aabbccddeeff\n");
+    config_credentials_in(dir, NULL);
+    ck_assert_msg(load(NULL), "%s", faults);
+    ck_assert_str_eq(conf->token_key, "00112233445566778899aabbccddeeff");
+
+    config_credentials_in(dir, over); /* which does not exist */
+    ck_assert_msg(load(NULL), "%s", faults);
+    ck_assert_int_eq(mkdir(over, 0700), 0);
+    put_text(over_key, "ffeeddccbbaa99887766554433221100");
+    ck_assert_msg(load(NULL), "%s", faults);
+    ck_assert_str_eq(conf->token_key, "ffeeddccbbaa99887766554433221100");
+    put_text(over_key, "\n");
+    ck_assert_msg(load(NULL), "%s", faults);
+    ck_assert_str_eq(conf->token_key, "00112233445566778899aabbccddeeff");
+
+    setenv("CREDENTIALS_DIRECTORY", over, 1); /* systemd's word is the last */
+    ck_assert(!load(NULL));
+    ck_assert_ptr_nonnull(strstr(faults, "TOKEN_KEY: is missing"));
+    config_credentials_in(NULL, NULL);
+    unlink(over_key);
+    ck_assert_int_eq(rmdir(over), 0);
+}
+END_TEST
+
 START_TEST(test_prints)
 {
     static char help[40000];
@@ -459,6 +525,10 @@ START_TEST(test_prints)
     config_example(out);
     fclose(out);
     ck_assert_msg(load(file), "%s", faults);
+    unsetenv("TOKEN_KEY"); /* which it does not set, being a secret */
+    ck_assert(!load(file));
+    ck_assert_str_eq(faults, "TOKEN_KEY: is missing: set it in the environment, in the file of "
+                             "--config, or as a credential\n");
 
     out = fmemopen(help, sizeof help, "w");
     config_help(out);
@@ -486,6 +556,8 @@ fill(TCase *tcase)
     tcase_add_test(tcase, test_checks_of_all);
     tcase_add_test(tcase, test_hole_36_no_secret_has_a_default);
     tcase_add_test(tcase, test_lists);
+    tcase_add_test(tcase, test_folder);
+    tcase_add_test(tcase, test_folders_of_secrets);
     tcase_add_test(tcase, test_prints);
 }
 
