@@ -230,8 +230,9 @@ release(const struct lane_state *l, struct delivery *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct arena *a = arena_new();
-        struct ctx ctx = fresh_ctx(l, a, rows[i].trace_id);
+        struct ctx ctx = fresh_ctx(l, a);
 
+        caused_by(&ctx, rows[i].request_id, rows[i].trace_id, rows[i].sampled);
         enum err e = tx_run(&ctx, release_work, &rows[i]);
         if (e != OK) /* the lease runs out by itself */
             log_event(LOG_WARN, EVENT("outbox.not_released"), INT("soko.outbox.id", rows[i].id),
