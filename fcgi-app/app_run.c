@@ -28,13 +28,17 @@ success_status(const struct endpoint *ep)
     return ep->status != 0 ? ep->status : 200;
 }
 
-/* The answer of a twin. */
+/* The answer of a twin. It may have been cut off before a standby had confirmed its commit, so ours
+ * is confirmed behind it. */
 static enum err
 replay(struct exchange *x, const struct replay *before)
 {
     if (before->body == NULL)
         return fail(&x->rq.ctx, ERR_CONFLICT, "Idempotency-Key",
                     "this was done before; its answer held a secret, and was not kept");
+    enum err e = idempotency_confirm(&x->rq.ctx);
+    if (e != OK)
+        return e;
     forget_answer(&x->rq);
     text_puts(&x->rq.reply, before->body);
     x->status = before->status;

@@ -240,8 +240,14 @@ pg_pipeline(struct ctx *ctx)
             *pg->calls[i].keep = NULL;
     }
     send_all(pg);
+    pg->unconfirmed = false;
     struct reading reading = read_all(ctx);
 
+    if (pg->unconfirmed) { /* done here, and lost if this machine is: as good as silence */
+        log_event(LOG_ERROR, EVENT("pg.unconfirmed"),
+                  TEXT("error.message", "a commit was let go before a standby confirmed it"));
+        reading = (struct reading){.err = ERR_LOST, .lost = true};
+    }
     e = reading.err;
     if (reading.committed) {
         if (e != OK)

@@ -23,9 +23,9 @@
  * Errors. SQLSTATEs and constraint names become `enum err` in two tables (pg_errors.c, and the
  * shop's constraints). ERR_RERUN: serialization failure or deadlock. ERR_LOST: the connection died
  * and COMMIT had not been sent, so nothing happened. ERR_SERVICE_UNAVAILABLE: no connection can be
- * made, or it died when the COMMIT was under way, so that nobody knows. ERR_REQUEST_TIMEOUT:
- * statement_timeout. Anything unforeseen is logged with statement name, SQLSTATE and terse message,
- * and is ERR_INTERNAL.
+ * made, or it died when the COMMIT was under way, so that nobody knows, or no standby has confirmed
+ * it where one must. ERR_REQUEST_TIMEOUT: statement_timeout. Anything unforeseen is logged with
+ * statement name, SQLSTATE and terse message, and is ERR_INTERNAL.
  */
 #ifndef SOKO_IO_PG_H
 #define SOKO_IO_PG_H
@@ -56,9 +56,9 @@ struct pg_constraint {
 };
 
 struct pg_options {
-    const char *url;      /* postgresql://... or key=value; several hosts allowed */
+    const char *url;      /* postgresql://... or key=value; of several hosts, who takes writes */
     const char *name;     /* application_name */
-    int64_t connect_ms;   /* connection time-out; rounded up to seconds */
+    int64_t connect_ms;   /* connection time-out, and how long either machine may be silent */
     int64_t statement_ms; /* statement_timeout */
     const struct pg_stmt *stmts;
     int count;
@@ -78,8 +78,8 @@ void pg_free(struct pg *pg);
 /* Connects if there is no healthy connection, and prepares every statement. OK,
  * ERR_SERVICE_UNAVAILABLE if the server does not answer, ERR_INTERNAL if a statement cannot be
  * prepared (logged with its name). Called by the worker at its start and by pg_begin and the
- * statement calls whenever the connection is gone; after a failed attempt the next one waits
- * 100 ms, within which calls fail at once. */
+ * statement calls whenever the connection is gone; after a failed attempt the next one waits as
+ * long as that took, from 100 ms to a second, within which calls fail at once. */
 enum err pg_open(struct pg *pg);
 
 /* A parameter. Text, bytes and arrays are not copied before the statement is sent or queued. */

@@ -21,10 +21,16 @@
 #include <string.h>
 
 #define CHUNK 32
-#define RETRY_NS INT64_C(100000000)      /* between two attempts to connect */
+#define RETRY_MIN_NS INT64_C(100000000)  /* between two attempts to connect: as long as one took,  \
+                                          */
+#define RETRY_MAX_NS INT64_C(1000000000) /* within these */
 #define LOG_AGAIN_NS INT64_C(5000000000) /* between two lines about one outage */
+#define IDLE_MS 10000                    /* a transaction of ours that idles so long is nobody's */
 #define GRACE_MS 2000                    /* beyond statement_timeout, then the server hangs */
-#define KEY_MAX 512                      /* a column name has 63 bytes, escapes at most six each */
+#define KEEPALIVE_IDLE "2"     /* s; at most connect_ms in all, which is tcp_user_timeout too */
+#define KEEPALIVE_INTERVAL "1" /* s */
+#define KEEPALIVE_COUNT "3"
+#define KEY_MAX 512 /* a column name has 63 bytes, escapes at most six each */
 
 /* Types by their numbers in pg_type.dat, which are part of PostgreSQL's protocol. */
 static const struct {
@@ -68,11 +74,16 @@ pg_stmt_name(const struct pg *pg, int stmt)
     return pg->options.stmts[stmt].name;
 }
 
-/* A notice may quote rows; what kind of notice it was is enough. */
+/* A notice may quote rows; what kind of notice it was is enough. One matters: that a commit was let
+ * go, by pg_cancel_backend(), before a standby had confirmed it. */
 static void
 notice(void *arg, const PGresult *r)
 {
-    (void)arg;
+    struct pg *pg = arg;
+    const char *function = PQresultErrorField(r, PG_DIAG_SOURCE_FUNCTION);
+
+    if (function != NULL && strcmp(function, "SyncRepWaitForLSN") == 0)
+        pg->unconfirmed = true;
     log_event(LOG_DEBUG, EVENT("pg.notice"),
               TEXT("error.code", PQresultErrorField(r, PG_DIAG_SQLSTATE)),
               TEXT("error.type", PQresultErrorField(r, PG_DIAG_SOURCE_FUNCTION)));
@@ -108,6 +119,7 @@ pg_close(struct pg *pg)
 {
     PQfinish(pg->conn);
     pg->conn = NULL;
+    pg->unconfirmed = false;
     arena_reset(pg->arena);
     memset(pg->plans, 0, (size_t)pg->options.count * sizeof *pg->plans);
 }
@@ -316,15 +328,19 @@ static enum err
 try_open(struct pg *pg)
 {
     const struct pg_options *o = &pg->options;
+    /* Each side is to notice soon that the other's machine is gone: we, because a worker hangs
+     * meanwhile, and may hang for less than its deadline; the server, because what a dead worker
+     * has locked stays locked meanwhile. */
     const char *options = arena_printf(
         pg->arena,
         "-c statement_timeout=%lld -c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 "
-        "-c bytea_output=hex -c idle_in_transaction_session_timeout=30000 "
-        "-c plan_cache_mode=auto",
-        (long long)o->statement_ms);
+        "-c bytea_output=hex -c idle_in_transaction_session_timeout=%d -c plan_cache_mode=auto "
+        "-c tcp_user_timeout=%lld -c tcp_keepalives_idle=" KEEPALIVE_IDLE
+        " -c tcp_keepalives_interval=" KEEPALIVE_INTERVAL
+        " -c tcp_keepalives_count=" KEEPALIVE_COUNT,
+        (long long)o->statement_ms, IDLE_MS, (long long)o->connect_ms);
     const char *seconds = arena_printf(pg->arena, "%lld", (long long)(o->connect_ms + 999) / 1000);
-    const char *user_timeout = arena_printf(
-        pg->arena, "%lld", (long long)(o->statement_ms > 0 ? o->statement_ms + GRACE_MS : 30000));
+    const char *user_timeout = arena_printf(pg->arena, "%lld", (long long)o->connect_ms);
     const char *const names[] = {"dbname",
                                  "application_name",
                                  "connect_timeout",
@@ -336,15 +352,24 @@ try_open(struct pg *pg)
                                  "keepalives_interval",
                                  "keepalives_count",
                                  NULL};
-    const char *const values[] = {o->url, o->name, seconds, options, "UTF8", user_timeout,
-                                  "1",    "10",    "5",     "3",     NULL};
+    const char *const values[] = {o->url,
+                                  o->name,
+                                  seconds,
+                                  options,
+                                  "UTF8",
+                                  user_timeout,
+                                  "1",
+                                  KEEPALIVE_IDLE,
+                                  KEEPALIVE_INTERVAL,
+                                  KEEPALIVE_COUNT,
+                                  NULL};
 
-    pg->conn = PQconnectdbParams(names, values, 1);
+    pg->conn = pg_race(pg->arena, names, values, o->connect_ms);
     if (pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK) {
         log_outage(pg, pg->conn == NULL ? "out of memory" : reason(pg->conn));
         return ERR_SERVICE_UNAVAILABLE;
     }
-    PQsetNoticeReceiver(pg->conn, notice, NULL);
+    PQsetNoticeReceiver(pg->conn, notice, pg);
     PQsetErrorVerbosity(pg->conn, PQERRORS_TERSE);
     PQsetErrorContextVisibility(pg->conn, PQSHOW_CONTEXT_NEVER);
     if (PQenterPipelineMode(pg->conn) == 0)
@@ -427,6 +452,18 @@ pg_free(struct pg *pg)
     free(pg);
 }
 
+/* A server that is slow to refuse takes at most half of a worker's time: the other half is for
+ * requests that can do without. */
+static int64_t
+retry_at(int64_t began_ns, int64_t now_ns)
+{
+    int64_t pause = now_ns - began_ns;
+
+    if (pause < RETRY_MIN_NS)
+        pause = RETRY_MIN_NS;
+    return now_ns + (pause > RETRY_MAX_NS ? RETRY_MAX_NS : pause);
+}
+
 enum err
 pg_open(struct pg *pg)
 {
@@ -437,12 +474,13 @@ pg_open(struct pg *pg)
     pg_close(pg);
     if (pg->retry_at_ns != 0 && clock_mono_ns() < pg->retry_at_ns)
         return pg->last_open;
+    int64_t began = clock_mono_ns();
     pg->last_open = try_open(pg);
     if (pg->last_open == OK) {
         pg->retry_at_ns = pg->logged_ns = 0;
     } else {
         pg_close(pg);
-        pg->retry_at_ns = clock_mono_ns() + RETRY_NS;
+        pg->retry_at_ns = retry_at(began, clock_mono_ns());
     }
     return pg->last_open;
 }

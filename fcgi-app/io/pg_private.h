@@ -69,6 +69,7 @@ struct pg {
     struct arena *arena; /* of the connection: plans */
     struct pg_plan *plans;
     enum tx_state tx;
+    bool unconfirmed;      /* the server gave up waiting for a standby: COMMIT is worth nothing */
     struct pg_call *calls; /* the queue */
     size_t calls_len, calls_cap;
     int64_t retry_at_ns;                                 /* no attempt to connect before */
@@ -92,6 +93,12 @@ bool pg_alive(struct pg *pg);
 /* The next result of the pipeline; NULL as from PQgetResult, or with a dead connection. Waits for
  * statement_ms and some grace at most, then closes the connection. */
 PGresult *pg_next_result(struct pg *pg);
+
+/* pg_race.c: as PQconnectdbParams(names, values, 1), where values[0] is the address. If that is a
+ * list of hosts, within `limit_ms` the first that answers and is what target_session_attrs wants;
+ * without that, one that takes writes. Memory from `a`. */
+PGconn *pg_race(struct arena *a, const char *const *names, const char *const *values,
+                int64_t limit_ms);
 
 /* pg_errors.c: reads the SQLSTATE of a failed result, logs what is unforeseen, adds a problem for
  * a known constraint. */

@@ -108,6 +108,12 @@ idempotency_store(struct ctx *ctx, const struct idempotency *idem, int status, c
 }
 
 enum err
+idempotency_confirm(struct ctx *ctx)
+{
+    return pg_run(ctx, IDEMPOTENCY_CONFIRM, ARG_NONE);
+}
+
+enum err
 idempotency_sweep(struct ctx *ctx)
 {
     return pg_touch(ctx, IDEMPOTENCY_SWEEP, NULL, ARG_INT(conf->idempotency_ttl.ms));

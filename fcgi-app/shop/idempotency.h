@@ -49,6 +49,10 @@ enum err idempotency_look(struct ctx *ctx, const struct idempotency *idem, struc
 enum err idempotency_store(struct ctx *ctx, const struct idempotency *idem, int status,
                            const char *body);
 
+/* For who repeats an answer that was found: what was committed before is confirmed by the
+ * synchronous standby, if there is one, once this transaction is (of its own, outside of one). */
+enum err idempotency_confirm(struct ctx *ctx);
+
 /* Forgets what is older than its life. In a transaction. */
 enum err idempotency_sweep(struct ctx *ctx);
 

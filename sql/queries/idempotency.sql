@@ -28,6 +28,11 @@ ON CONFLICT (account_id, key) DO UPDATE
 SET fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body, created_at = now()
 WHERE k.status IS NULL OR k.created_at <= now() - $6::bigint * interval '1 ms'
 
+-- Writes a mark into the log and nothing else, so that COMMIT has something to wait for: with a
+-- synchronous standby, until all that was committed before is confirmed too.
+-- name: IDEMPOTENCY_CONFIRM
+SELECT pg_logical_emit_message(true, 'soko', '')::text AS place
+
 -- name: IDEMPOTENCY_SWEEP
 DELETE FROM idempotency_keys WHERE (account_id, key) IN
     (SELECT account_id, key FROM idempotency_keys WHERE created_at < now() - $1::bigint * interval '1 ms' LIMIT 1000)

@@ -1,0 +1,267 @@
+#!/usr/bin/python3
+"""A shop of three machines, which die one after the other under load. Each machine is a network namespace
+(network.py), each server a real one (machine.py), the clients buy and read all the while (traffic.py):
+
+    one     nginx, the pools over TCP, soko-jobs, PostgreSQL (standby; the catalogue is read here)
+    two     PostgreSQL (primary), Redis (first of the list)
+    three   the pools over TCP, soko-jobs, PostgreSQL (standby), Redis (second)
+
+A commit waits for one of the two standbys. Lines `# figure:` are what nginx/docs/hosts.html quotes; no test
+asserts a time.
+
+Run as root: ./dev test hosts. The folder, the programs and the user are in SOKO_HOSTS, SOKO_INST, SOKO_USER.
+"""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+CLONE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(CLONE, 'tests/e2e'))
+
+from traffic import Load, ask  # noqa: E402
+from machine import PASSWORDS, TLS_PORT, Machine  # noqa: E402
+from network import Network, run  # noqa: E402
+from soko import Failed, Shop, Suite, check, demand, equal, until  # noqa: E402
+
+FOLDER, INST, USER = os.environ['SOKO_HOSTS'], os.environ['SOKO_INST'], os.environ['SOKO_USER']
+BUYERS, STOCK = 8, 1000000
+
+suite = Suite()
+
+
+def figure(words):
+    print(f'# figure: {words}', flush=True)
+
+
+class World:
+    """The three machines, the shop on them, and the people in it."""
+
+    def __init__(self):
+        os.makedirs(FOLDER, exist_ok=True)
+        os.chmod(FOLDER, 0o755)
+        self.network = Network(os.path.join(FOLDER, 'namespaces'))
+        self.machines = []
+
+    def make(self):
+        self.machines = [Machine(self.network, name, FOLDER, USER, INST) for name in ('one', 'two', 'three')]
+        self.one, self.two, self.three = self.machines
+        self.network.add('client')
+        self.primary = self.two
+        self.tls, self.media = os.path.join(FOLDER, 'tls'), os.path.join(FOLDER, 'media')
+        for folder in (self.tls, self.media):
+            os.makedirs(folder)
+            shutil.chown(folder, USER)
+        run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+            '-subj', '/CN=soko', '-addext', 'subjectAltName=' + ','.join(f'IP:{m.address}' for m in self.machines),
+            '-keyout', self.tls + '/key.pem', '-out', self.tls + '/cert.pem')
+        shutil.chown(self.tls + '/key.pem', USER)
+        self.start_databases()
+        self.two.start_redis()
+        self.three.start_redis()
+        self.configure()
+        self.one.ctl('migrate', 'up', config='owner.conf')
+        self.one.ctl('demo', 'load', '--accounts', self.one.path('conf/accounts'), config='owner.conf')
+        self.start_shop()
+        self.network.enter('client')
+        self.shop = self.shop_at(self.one)
+        until(self.is_ready, 'a shop that is ready')
+        self.people()
+
+    def start_databases(self):
+        self.two.configure_postgres(self.machines, synchronous=False)
+        self.two.begin_primary()
+        for m in (self.one, self.three):
+            m.configure_postgres(self.machines, synchronous=True)
+            m.begin_standby(self.two)
+        self.two.configure_postgres(self.machines, synchronous=True)
+        until(lambda: self.confirming(self.two) == {'one', 'three'}, 'two standbys')
+
+    @staticmethod
+    def confirming(primary):
+        """The standbys that stream, and may confirm a commit."""
+        return set(primary.sql("SELECT application_name FROM pg_stat_replication WHERE state = 'streaming' AND "
+                               "sync_state = 'quorum'", 'postgres').split())
+
+    def url(self, role, machines):
+        return (f"postgresql://{role}:{PASSWORDS[role]}@{','.join(m.address for m in machines)}/soko"
+                '?target_session_attrs=read-write')
+
+    def settings(self):
+        return {
+            'SOKO_ENV': 'demo', 'DATABASE_URL': self.url('soko_app', [self.two, self.three, self.one]),
+            'REDIS_ADDRESS': f'{self.two.address}:6379',
+            'TOKEN_KEY': self.secret, 'DATA_KEY': self.secret[::-1], 'SQL_DIR': INST + '/share/soko/sql',
+            'MESSAGES_DIR': INST + '/share/soko/messages', 'MEDIA_DIR': self.media, 'WORKERS_FAST': '4',
+            'WORKERS_HASH': '2', 'WORKERS_WIRE': '2', 'PASSWORD_COST': '1', 'LIMIT_PUBLIC': '0', 'LIMIT_SIGNED_IN': '0',
+            'LIMIT_LOGIN': '0', 'LIMIT_LOGIN_ACCOUNT': '0', 'PASSWORD_DENY_LIST': '', 'JOBS_BACKOFF_MAX': '2s'}
+
+    def configure(self):
+        self.secret = os.urandom(32).hex()
+        for m in self.machines:
+            m.configure_soko(self.settings())
+        self.one.write('conf/owner.conf', ''.join(f'{k}={v}\n' for k, v in {
+            **self.settings(), 'DATABASE_URL': self.url('soko_owner', [self.two, self.three, self.one])}.items()))
+
+    def start_shop(self):
+        for m in (self.one, self.three):
+            m.start_pools()
+            m.start_jobs()
+        self.one.start_nginx(CLONE, [self.one, self.three], self.tls, self.media)
+
+    def shop_at(self, machine):
+        return Shop(f'https://{machine.address}:{TLS_PORT}', self.tls + '/cert.pem')
+
+    def is_ready(self):
+        return ask(self.shop, 'GET', '/ready')[0] == 200
+
+    def people(self):
+        with open(self.one.path('conf/accounts'), encoding='utf-8') as f:
+            email, password = next(line.split()[1:] for line in f if line.startswith('admin'))
+        seller = self.shop.new_seller()
+        category = self.shop.new_category(self.shop.sign_in(email, password))['id']
+        self.product = self.shop.new_product(seller, category, stock=STOCK)['id']
+        self.buyers = [self.shop.sign_up(f'Buyer{n}') for n in range(BUYERS)]
+        self.sold = 0       # what buyers were told, of all loads
+        self.numbers = set()
+
+    def load(self):
+        return Load(self.shop, [b['access_token'] for b in self.buyers], self.product)
+
+    def keep(self, load):
+        """What was acknowledged is expected to be there from now on."""
+        equal(len(set(load.orders.values())), load.count(), 'orders, told by their keys')
+        check(not self.numbers & set(load.orders.values()), 'a number was given twice')
+        self.sold += load.count()
+        self.numbers |= set(load.orders.values())
+
+    def demand_books(self):
+        """All that was acknowledged is there, once, and nothing else; the books balance."""
+        found = self.primary.sql(
+            f"SELECT o.order_number FROM orders o JOIN order_lines l ON l.order_id = o.id WHERE l.product_id = '{self.product}'"
+        ).split()
+        equal(self.numbers - set(found), set(), 'orders that were acknowledged and are lost')
+        equal(set(found) - self.numbers, set(), 'orders that nobody was told of')
+        equal(len(found), self.sold, 'orders')
+        equal(self.primary.sql(f"SELECT available FROM product_stock WHERE product_id = '{self.product}'"),
+              str(STOCK - self.sold), 'what is left in stock')
+        self.one.ctl('ledger', 'check', config='owner.conf')
+        until(lambda: self.primary.sql('SELECT count(*) FROM outbox') == '0', 'an empty outbox', 60)
+
+    def programs(self):
+        """The pids of all parents of Soko's: nobody may have started one anew."""
+        return {(m.name, s): p.pid for m in self.machines for s, p in m.servers.items()
+                if s == 'jobs' or s.startswith('soko-')}
+
+
+world = None
+
+
+def flowing(load, words, count=40):
+    """Waits until that many further orders were placed."""
+    now = time.monotonic()
+    until(lambda: len(load.sold_since(now)) >= count or load.wrong, words, 120)
+
+
+@suite.test
+def test_a_sale_on_three_machines():
+    """Both application hosts sell; every commit is confirmed by a standby."""
+    with world.load() as load:
+        began = time.monotonic()
+        flowing(load, 'orders', 300)
+        seconds = time.monotonic() - began
+    world.keep(load)
+    equal(load.statuses(load.attempts), f'{load.count()} x 201', 'answers to buyers')
+    equal(load.statuses(load.reads), f'{len(load.reads)} x 200', 'answers to readers')
+    for m in (world.one, world.three):
+        with open(m.path('log/soko-fast.log'), encoding='utf-8') as f:
+            check('"http.response.status_code":201' in f.read().replace('": ', '":'), f'{m.name} has sold something')
+    figure(f'{load.count()} orders by {BUYERS} buyers in {seconds:.1f} s, each confirmed by a standby')
+    world.demand_books()
+
+
+@suite.test
+def test_an_application_host_dies():
+    """Machine three is gone without a word: pools, standby, Redis. nginx goes on with machine one."""
+    with world.load() as load:
+        flowing(load, 'orders before')
+        began = time.monotonic()
+        world.network.cut('three')
+        world.three.kill_all()
+        flowing(load, 'orders without machine three', 200)
+        figure(f'machine three (pools, standby, Redis) dies: buyers got {load.statuses(load.attempts, began)}, the '
+               f'longest wait for an order was {load.longest_gap(load.attempts, began):.1f} s; readers got '
+               f'{load.statuses(load.reads, began)}')
+        world.network.mend('three')
+        world.three.start_postgres()
+        world.three.start_redis()
+        world.three.start_pools()
+        world.three.start_jobs()
+        until(lambda: world.confirming(world.two) == {'one', 'three'}, 'machine three as a standby', 60)
+        flowing(load, 'orders with machine three')
+    world.keep(load)
+    world.demand_books()
+
+
+@suite.test
+def test_the_primary_dies_and_a_standby_is_promoted():
+    """Machine two is gone without a word, in the middle of everything. No acknowledged order is lost."""
+    before = world.programs()
+    with world.load() as load:
+        flowing(load, 'orders before', 100)
+        placed = load.count()
+        killed = time.monotonic()
+        world.network.cut('two')
+        world.two.kill('postgres')
+        world.two.kill_all()
+        until(lambda: any(a.status not in (200, 201) and a.ended > killed for a in load.attempts), 'a buyer who waits')
+        without = time.monotonic()
+        until(lambda: len([a for a in load.attempts if a.ended > without]) >= 20, 'buyers who are refused')
+        new, other = promote([world.one, world.three])
+        promoted = time.monotonic()
+        flowing(load, 'orders at the new primary', 200)
+        until(lambda: world.confirming(new) == {other.name}, 'the other standby behind the new primary')
+    world.keep(load)
+    equal(world.programs(), before, 'the processes of Soko: none was started anew')
+    first = min(a.ended for a in load.attempts if a.number and a.began >= killed)
+    first_after = min(a.ended for a in load.attempts if a.number and a.ended >= promoted)
+    figure(f'machine two (primary, first Redis) dies: {placed} orders before, {load.count()} after all; refused or '
+           f'lost and asked again: {load.statuses([a for a in load.attempts if not a.number], killed)}')
+    figure(f'first order {first - killed:.1f} s after the kill, {first_after - promoted:.1f} s after the promotion, '
+           f'which was {promoted - killed:.1f} s after the kill')
+    figure(f'no order for {load.longest_gap(load.attempts, killed):.1f} s; slowest answer to a buyer '
+           f'{load.slowest(load.attempts, killed):.1f} s; readers: {load.statuses(load.reads, killed)}, none for '
+           f'{load.longest_gap(load.reads, killed):.1f} s')
+    world.primary = new
+    world.demand_books()
+
+
+def promote(standbys):
+    """What the administrator does: the standby that has received most is the new primary. Gives it, and the
+    others' last."""
+    have = {m: int(m.sql("SELECT pg_wal_lsn_diff(pg_last_wal_receive_lsn(), '0/0')::bigint", 'postgres')) for m in standbys}
+    new = max(standbys, key=have.get)
+    equal(new.sql('SELECT pg_promote()', 'postgres'), 't', f'promotion of {new.name}')
+    return new, next(m for m in standbys if m is not new)
+
+
+def main():
+    global world
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    world = World()
+    try:
+        try:
+            world.make()
+        except (Failed, OSError, subprocess.SubprocessError) as e:
+            print(f'1..1\nnot ok 1 - three machines\n# {e}')
+            sys.exit(1)
+        suite.main()
+    finally:
+        for m in world.machines:
+            m.kill_all()
+        world.network.remove_left()
+
+
+main()
