@@ -237,6 +237,7 @@ release(const struct lane_state *l, struct delivery *rows, size_t count)
         if (e != OK) /* the lease runs out by itself */
             log_event(LOG_WARN, EVENT("outbox.not_released"), INT("soko.outbox.id", rows[i].id),
                       TEXT("error.code", err_code(e)));
+        log_set_trace(NULL, NULL);
         arena_free(a);
     }
 }

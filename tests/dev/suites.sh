@@ -27,7 +27,7 @@ list_suites() {
     for f in tests/sim/test_*.py; do
         [[ ! -e $f ]] || say "${f:6}" | sed 's/\.py$//'
     done
-    printf '%s\n' floors asvs systemd_verify lint distcheck canary
+    printf '%s\n' floors asvs systemd_verify hosts lint distcheck canary
 }
 
 # need FLAVOUR programs|tests: builds it once in this run. One that does not build is one failure,
@@ -231,6 +231,16 @@ suite_environment() {
         SOKO_SDK=$state/sdk
 }
 
+# Three machines, each a network namespace, which takes root. What was measured is told.
+run_hosts() {
+    local folder=$state/test/hosts become=()
+    ((EUID == 0)) || become=(sudo)
+    folder 755 "$folder"
+    suite hosts "${become[@]}" env SOKO_HOSTS="$folder" SOKO_INST="$state/inst/check" SOKO_USER="$user" \
+        SOKO_KEPT="$state/log/test/hosts.shop" /usr/bin/python3 -B "$clone/tests/hosts/test_hosts.py"
+    sed -n 's/^# figure: /    /p' "$state/log/test/hosts.tap"
+}
+
 run_e2e() {
     local id=$1 flavour=${1%%/*} file=$clone/tests/${1#*/}.py
     test_shop "$id" "$file"
@@ -300,6 +310,7 @@ cmd_test() {
             need check programs || continue
             suite systemd_verify "$clone/tests/systemd_verify.sh" "$clone/build/check"
             ;;
+        hosts) ! need check programs || run_hosts ;;
         asvs) suite asvs /usr/bin/python3 -B tests/security/asvs.py ;;
         lint) suite lint bash "$self" _lint ;;
         canary) suite canary /usr/bin/python3 -B tests/security/canary.py "$state/log/test" ;;

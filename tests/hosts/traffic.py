@@ -109,7 +109,7 @@ class Load:
     @staticmethod
     def longest_gap(attempts, since=0):
         """The longest time without a success, in seconds."""
-        ends = sorted(a.ended for a in attempts if a.status in (200, 201) and a.ended >= since)
+        ends = sorted([since] * (since > 0) + [a.ended for a in attempts if a.status in (200, 201) and a.ended >= since])
         return max((b - a for a, b in zip(ends, ends[1:])), default=0)
 
     @staticmethod
