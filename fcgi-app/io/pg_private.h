@@ -94,9 +94,9 @@ bool pg_alive(struct pg *pg);
  * statement_ms and some grace at most, then closes the connection. */
 PGresult *pg_next_result(struct pg *pg);
 
-/* pg_race.c: as PQconnectdbParams(names, values, 1), where values[0] is the address. If that is a
- * list of hosts, within `limit_ms` the first that answers and is what target_session_attrs wants;
- * without that, one that takes writes. Memory from `a`. */
+/* pg_race.c: as PQconnectdbParams(names, values, 1), where "dbname" is the address. If that is a
+ * list of hosts, within `limit_ms` the first that answers and is what target_session_attrs wants
+ * (of the address, else among `names`, else read-write). Memory from `a`. */
 PGconn *pg_race(struct arena *a, const char *const *names, const char *const *values,
                 int64_t limit_ms);
 

@@ -65,6 +65,15 @@ split(struct arena *a, const char *list, const char *parts[HOSTS_MAX])
     }
 }
 
+static const char *
+value_of(const char *const *names, const char *const *values, const char *name)
+{
+    for (int i = 0; names[i] != NULL; i++)
+        if (strcmp(names[i], name) == 0)
+            return values[i];
+    return NULL;
+}
+
 /* False if it is no list of ours: one host, addresses beside names, or a list that is wrong, of
  * which libpq shall speak. */
 static bool
@@ -91,8 +100,6 @@ read_hosts(struct arena *a, const char *url, struct hosts *h)
     PQconninfoFree(options);
     if (!plain || host == NULL || strchr(host, ',') == NULL)
         return false;
-    if (h->attributes != NULL && strcmp(h->attributes, "prefer-standby") == 0)
-        return false; /* must have seen all of them */
     h->count = split(a, host, h->host);
     int ports = split(a, port == NULL ? "" : port, h->port);
     for (int i = 0; i < h->count; i++) {
@@ -105,8 +112,8 @@ read_hosts(struct arena *a, const char *url, struct hosts *h)
 }
 
 static void
-start_one(struct race *race, const struct hosts *h, const char *const *names,
-          const char *const *values)
+start_one(struct race *race, const struct hosts *h, const char *attributes,
+          const char *const *names, const char *const *values)
 {
     const char *our_names[PARAMS_MAX], *our_values[PARAMS_MAX];
     int n = 0, i = race->started;
@@ -120,7 +127,7 @@ start_one(struct race *race, const struct hosts *h, const char *const *names,
     our_names[n] = "port";
     our_values[n++] = h->port[i];
     our_names[n] = "target_session_attrs";
-    our_values[n++] = h->attributes != NULL ? h->attributes : "read-write";
+    our_values[n++] = attributes;
     our_names[n] = NULL;
     our_values[n] = NULL;
 
@@ -193,7 +200,7 @@ anyone_runs(const struct race *race)
 }
 
 static PGconn *
-run_race(struct race *race, const struct hosts *h, const char *const *names,
+run_race(struct race *race, const struct hosts *h, const char *attributes, const char *const *names,
          const char *const *values, int64_t limit_ms)
 {
     for (;;) {
@@ -201,7 +208,7 @@ run_race(struct race *race, const struct hosts *h, const char *const *names,
         int64_t now = now_ms(), end = end_of(race, limit_ms);
 
         if (more && (now >= race->next_start || !anyone_runs(race))) {
-            start_one(race, h, names, values);
+            start_one(race, h, attributes, names, values);
             continue;
         }
         if (now >= end || !anyone_runs(race))
@@ -215,16 +222,14 @@ run_race(struct race *race, const struct hosts *h, const char *const *names,
     }
 }
 
-PGconn *
-pg_race(struct arena *a, const char *const *names, const char *const *values, int64_t limit_ms)
+/* The winner; else a connection that has failed, or has not come about. */
+static PGconn *
+one_race(const struct hosts *h, const char *attributes, const char *const *names,
+         const char *const *values, int64_t limit_ms)
 {
-    struct hosts h = {0};
-    struct race race = {.began = now_ms()};
+    struct race race = {.began = now_ms(), .count = h->count};
+    PGconn *conn = run_race(&race, h, attributes, names, values, limit_ms);
 
-    if (!read_hosts(a, values[0], &h))
-        return PQconnectdbParams(names, values, 1);
-    race.count = h.count;
-    PGconn *conn = run_race(&race, &h, names, values, limit_ms);
     if (conn == NULL) { /* what was said, or the silence */
         conn = race.refused;
         race.refused = NULL;
@@ -237,4 +242,25 @@ pg_race(struct arena *a, const char *const *names, const char *const *values, in
     for (int i = 0; i < race.started; i++)
         PQfinish(race.runner[i]);
     return conn;
+}
+
+PGconn *
+pg_race(struct arena *a, const char *const *names, const char *const *values, int64_t limit_ms)
+{
+    struct hosts h = {0};
+
+    if (!read_hosts(a, value_of(names, values, "dbname"), &h))
+        return PQconnectdbParams(names, values, 1);
+    const char *attributes = h.attributes;
+    if (attributes == NULL)
+        attributes = value_of(names, values, "target_session_attrs");
+    if (attributes == NULL)
+        attributes = "read-write";
+    if (strcmp(attributes, "prefer-standby") != 0)
+        return one_race(&h, attributes, names, values, limit_ms);
+    PGconn *conn = one_race(&h, "standby", names, values, limit_ms);
+    if (PQstatus(conn) == CONNECTION_OK)
+        return conn;
+    PQfinish(conn);
+    return one_race(&h, "any", names, values, limit_ms);
 }
