@@ -241,6 +241,44 @@ run_hosts() {
     sed -n 's/^# figure: /    /p' "$state/log/test/hosts.tap"
 }
 
+# beside FUNCTION ID: runs it as a process of its own, when fewer than $at_once do so. What it prints is
+# kept together; its counts are gathered by gather(), which takes one that left none for a failure.
+beside() {
+    local out=$state/log/test/$2.out
+    mkdir -p "$(dirname "$out")"
+    while (($(jobs -rp | wc -l) >= at_once)); do
+        wait -n || true
+    done
+    started_beside+=("$2")
+    {
+        (alone "$1" "$2" "$out.counts") >"$out" 2>&1 || true
+        cat "$out"
+    } &
+}
+
+# In a subshell: its counts and its shop are its own.
+alone() {
+    passed=0 failed=0 shop=
+    trap '[[ -z $shop ]] || shop_down' EXIT
+    "$1" "$2"
+    say "$passed $failed" >"$3"
+}
+
+gather() {
+    local id ok not_ok
+    wait
+    for id in "${started_beside[@]}"; do
+        if read -r ok not_ok 2>/dev/null <"$state/log/test/$id.out.counts"; then
+            passed=$((passed + ok))
+            failed=$((failed + not_ok))
+        else
+            failed=$((failed + 1))
+            printf '%-44s ended early; see %s\n' "$id" "$state/log/test/$id.out"
+        fi
+    done
+    started_beside=()
+}
+
 run_e2e() {
     local id=$1 flavour=${1%%/*} file=$clone/tests/${1#*/}.py
     test_shop "$id" "$file"
@@ -251,10 +289,15 @@ run_e2e() {
 }
 
 cmd_test() {
-    local chosen=() id name
+    local chosen=() id name at_once=1 started_beside=()
     if [[ ${1:-} == --list ]]; then
         list_suites
         return
+    fi
+    if [[ ${1:-} == -j ]]; then
+        [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "test -j N: so many end-to-end suites at once"
+        at_once=$2
+        shift 2
     fi
     while read -r id; do
         (($# > 0)) || chosen+=("$id")
@@ -270,7 +313,7 @@ cmd_test() {
     flock -n 8 || die "another ./dev test is at work in this clone"
     end_of_earlier_tests
     rm -rf "$state/log/test"
-    trap 'rc=$?; [[ -z ${shop:-} ]] || shop_down; exit $rc' EXIT
+    trap 'rc=$?; wait; [[ -z ${shop:-} ]] || shop_down; exit $rc' EXIT
     trap 'exit 130' INT TERM
 
     local flavour began=$SECONDS
@@ -291,10 +334,13 @@ cmd_test() {
         for id in "${chosen[@]}"; do
             case $id in
             "$flavour"/e2e/*)
-                ! need "$flavour" programs || run_e2e "$id"
+                need "$flavour" programs || continue
+                test_template "$flavour"
+                beside run_e2e "$id"
                 ;;
             esac
         done
+        gather
     done
     for id in "${chosen[@]}"; do
         case $id in
