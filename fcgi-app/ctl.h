@@ -58,6 +58,10 @@ int ctl_nginx_proxies(const struct ctl_options *o);
 int ctl_config(const struct ctl_options *o);
 int ctl_config_example(const struct ctl_options *o);
 int ctl_config_secrets(const struct ctl_options *o);
+int ctl_nginx_write(const struct ctl_options *o);
+int ctl_maintenance_on(const struct ctl_options *o);
+int ctl_maintenance_off(const struct ctl_options *o);
+int ctl_maintenance_status(const struct ctl_options *o);
 
 /* What an import is to do. */
 struct ctl_import {

@@ -44,6 +44,7 @@ struct dress {
     enum err err;
     const char *message; /* NULL: the error's own */
     bool retry;          /* says Retry-After */
+    bool closed;         /* may be maintenance: the site says for how long, and in which words */
     bool allow;          /* says Allow */
 };
 
@@ -70,7 +71,11 @@ static const struct dress dresses[] = {
      .err = ERR_VALIDATION,
      .message = "the request headers are too large"},
     {.from = "500", .status = 500, .err = ERR_INTERNAL},
-    {.from = "502 503", .status = 503, .err = ERR_SERVICE_UNAVAILABLE, .retry = true},
+    {.from = "502 503",
+     .status = 503,
+     .err = ERR_SERVICE_UNAVAILABLE,
+     .retry = true,
+     .closed = true},
     {.from = "504", .status = 504, .err = ERR_REQUEST_TIMEOUT},
 };
 
@@ -152,14 +157,15 @@ print_location(FILE *out, const char *path, enum pool pool, size_t body_max, boo
     }
     fprintf(out, " {\n    client_max_body_size %zu;\n", body_max);
     if (strcmp(path, "/metrics") == 0)
-        fputs("    allow 127.0.0.0/8;\n    allow ::1;\n    deny all;\n", out);
+        fputs("    include soko/scrapers.conf;\n", out);
     if (has_token(path))
         fputs("    error_log /dev/null emerg; # its lines would show the token\n", out);
     fprintf(out, "    fastcgi_pass soko_%s;\n    include soko/fastcgi.conf;\n",
             is_webhook(path) ? "hooks" : pool_name(pool));
     if (is_webhook(path))
         fputs("    fastcgi_next_upstream error timeout invalid_header non_idempotent;\n"
-              "    fastcgi_next_upstream_tries 2;\n",
+              "    fastcgi_next_upstream_tries 3;\n"
+              "    fastcgi_next_upstream_timeout 0;\n",
               out);
     if (cached)
         fputs("    include soko/microcache.conf;\n", out);
@@ -214,12 +220,16 @@ print_dress(FILE *out, const struct dress *d)
           "    add_header Cache-Control no-store always;\n",
           out);
     if (d->retry)
-        fputs("    add_header Retry-After 1 always;\n", out);
+        fprintf(out, "    add_header Retry-After %s always;\n",
+                d->closed ? "$soko_retry_after" : "1");
     if (d->allow)
         fputs("    add_header Allow $soko_allow always;\n", out);
     fprintf(out, "    return %d '{\"errors\":[{\"code\":\"%s\",\"message\":\"", d->status,
             err_code(d->err));
-    print_plain(out, d->message != NULL ? d->message : err_message(d->err));
+    if (d->closed)
+        fputs("$soko_unavailable", out);
+    else
+        print_plain(out, d->message != NULL ? d->message : err_message(d->err));
     fputs(
         "\"}],\"meta\":{\"request_id\":\"$soko_request_id\",\"timestamp\":\"$soko_time\"}}';\n}\n",
         out);
@@ -269,4 +279,16 @@ void
 nginx_print_proxies(FILE *out, const char *list)
 {
     print_list(out, list, "set_real_ip_from ", ";");
+}
+
+void
+nginx_print_friends(FILE *out, const char *list)
+{
+    print_list(out, list, "", " 1;");
+}
+
+void
+nginx_print_scrapers(FILE *out)
+{
+    fputs("allow 127.0.0.0/8;\nallow ::1;\ndeny all;\n", out);
 }

@@ -6,6 +6,7 @@
 
 #include "routes.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /* One location for each path of the route table, with its pool's upstream, its body cap and, if
@@ -22,5 +23,22 @@ void nginx_print_errors(FILE *out);
  * empty prints no line. */
 void nginx_print_origins(FILE *out, const char *list);
 void nginx_print_proxies(FILE *out, const char *list);
+
+/* MAINTENANCE_ALLOW as lines of a geo block, and who may read /metrics, as lines of a location.  */
+void nginx_print_friends(FILE *out, const char *list);
+void nginx_print_scrapers(FILE *out);
+
+/* ---- nginx_hosts.c ---- */
+
+/* Whether APP_HOSTS names more than one host. */
+bool nginx_has_others(const char *hosts);
+
+/* The upstreams soko_fast, soko_hooks, soko_hash and soko_wire: the sockets of `socket_dir` if
+ * `hosts` is empty, else ports 9001, 9002 and 9003 of each host. */
+void nginx_print_upstreams(FILE *out, const char *hosts, const char *socket_dir);
+
+/* listen directives, with `options` behind each. [::] and [::1] are left out on a machine that does
+ * not have them, and named to `err`: nginx would not start. */
+void nginx_print_listens(FILE *out, const char *list, const char *options, FILE *err);
 
 #endif

@@ -285,16 +285,48 @@ check_list(struct config_load *l, const char *name, const char *list, config_che
     }
 }
 
+/* What stands in nginx's configuration. */
+static void
+check_paths(struct config_load *l, const struct config *c)
+{
+    const struct {
+        const char *name, *value;
+        config_check *fault;
+    } paths[] = {
+        {"MEDIA_DIR", c->media_dir, listed_path_fault},
+        {"TLS_CERTIFICATE", c->tls_certificate, listed_path_fault},
+        {"TLS_CERTIFICATE_KEY", c->tls_certificate_key, listed_path_fault},
+        {"ACME_DIR", c->acme_dir, listed_path_fault},
+        {"NGINX_DIR", c->nginx_dir, listed_path_fault},
+        {"NGINX_TEMPLATES", c->nginx_templates, listed_path_fault},
+        {"NGINX_CACHE", c->nginx_cache, listed_path_fault},
+        {"NGINX_ACCESS_LOG", c->nginx_access_log, listed_log_fault},
+        {"NGINX_ERROR_LOG", c->nginx_error_log, listed_log_fault},
+        {"SOCKET_DIR", c->socket_dir, listed_path_fault},
+        {"DOCS_DIR", c->docs_dir, listed_path_fault},
+    };
+
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        const char *why = paths[i].fault(paths[i].value);
+
+        if (why != NULL)
+            config_fault(l, paths[i].name, "%s, not \"%.100s\"", why, paths[i].value);
+    }
+}
+
 /* What no row can say alone. */
 static void
 check_together(struct config_load *l, const struct config *c)
 {
     check_list(l, "TRUSTED_PROXIES", c->trusted_proxies, listed_network_fault);
     check_list(l, "CORS_ORIGINS", c->cors_origins, listed_origin_fault);
+    check_list(l, "APP_HOSTS", c->app_hosts, listed_host_fault);
+    check_list(l, "MAINTENANCE_ALLOW", c->maintenance_allow, listed_network_fault);
+    check_list(l, "NGINX_LISTEN", c->nginx_listen, listed_listen_fault);
+    check_list(l, "NGINX_LISTEN_HTTP", c->nginx_listen_http, listed_listen_fault);
     check_ends_in_time(l, c, "STATEMENT_TIMEOUT", c->statement_timeout);
     check_ends_in_time(l, c, "PROVIDER_TIMEOUT", c->provider_timeout);
-    if (c->media_dir[0] != '/')
-        config_fault(l, "MEDIA_DIR", "must be an absolute path, not \"%.100s\"", c->media_dir);
+    check_paths(l, c);
 }
 
 void

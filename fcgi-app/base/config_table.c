@@ -11,6 +11,14 @@
 #define SOKO_MESSAGES_DIR "/usr/share/soko/messages"
 #endif
 
+#ifndef SOKO_NGINX_DIR
+#define SOKO_NGINX_DIR "/usr/share/soko/nginx"
+#endif
+
+#ifndef SOKO_DOCS_DIR
+#define SOKO_DOCS_DIR "/usr/share/soko/docs"
+#endif
+
 #define ROW(member_, def_, min_, max_, ...)                                                          \
     {                                                                                                \
         .member = #member_, .at = offsetof(struct config, member_),                                \
@@ -230,6 +238,34 @@ const struct setting settings[] = {
         .doc = "pause between looks for images that nothing refers to"),
     ROW(media_grace, "24h", 1, 365 * DAY,
         .doc = "how old an image that nothing refers to must be before it is removed"),
+    ROW(app_hosts, "", 0, 4096,
+        .doc = "addresses of the hosts that run soko-api, with commas, local for this one; empty: this one"),
+    ROW(maintenance_allow, "", 0, 4096,
+        .doc = "addresses or networks, with commas, that are let in during maintenance (sokoctl maintenance)"),
+    ROW(nginx_listen, "443,[::]:443", 1, 255,
+        .doc = "where nginx listens with TLS, with commas: a port, or 192.0.2.7:443, or [::]:443"),
+    ROW(nginx_listen_http, "80,[::]:80", 0, 255,
+        .doc = "where it leads plain HTTP to https and answers ACME's http-01; empty: nowhere"),
+    ROW(tls_certificate, "/etc/ssl/certs/ssl-cert-snakeoil.pem", 1, 4096,
+        .doc = "file of the certificate and its chain, PEM; the default is self-signed (of ssl-cert)"),
+    ROW(tls_certificate_key, "/etc/ssl/private/ssl-cert-snakeoil.key", 1, 4096,
+        .doc = "file of its key"),
+    ROW(acme_dir, "/var/www/html", 1, 4096,
+        .doc = "webroot of an ACME client, of which nginx serves .well-known/acme-challenge/ by plain HTTP"),
+    ROW(nginx_dir, "/etc/nginx", 1, 4096,
+        .doc = "folder of nginx's configuration: sokoctl nginx write fills soko/ and sites-available/soko"),
+    ROW(nginx_templates, SOKO_NGINX_DIR, 1, 4096,
+        .doc = "folder of the templates that it is made from"),
+    ROW(nginx_cache, "/var/lib/nginx/soko", 1, 4096,
+        .doc = "folder of nginx's microcache; nginx makes it, its parent exists"),
+    ROW(nginx_access_log, "/var/log/nginx/soko-access.log", 1, 255,
+        .doc = "nginx's access log: a file, or syslog:server=unix:/dev/log,tag=soko,nohostname"),
+    ROW(nginx_error_log, "/var/log/nginx/soko-error.log", 1, 255,
+        .doc = "nginx's error log, likewise"),
+    ROW(socket_dir, "/run/soko", 1, 80,
+        .doc = "folder of the pools' sockets: fast.sock, hash.sock, wire.sock"),
+    ROW(docs_dir, SOKO_DOCS_DIR, 1, 4096,
+        .doc = "folder of the documentation that nginx serves as /docs/"),
     ROW(sql_dir, SOKO_SQL_DIR, 1, 4096,
         .doc = "folder of the schema's migrations and functions"),
     ROW(fault_dir, "", 0, 4096,

@@ -1,10 +1,11 @@
 /*
- * Design: the two lists decide whom nginx believes, so what passes here is the narrow form alone,
- * and nothing is mended silently: an entry that was meant otherwise than it reads (host bits in a
- * network, a path behind an origin) would stand there and do nothing, or too much.
+ * Design: most of these lists decide whom nginx believes, and all of them stand in its
+ * configuration, so what passes here is the narrow form alone, and nothing is mended silently: an
+ * entry that was meant otherwise than it reads (host bits in a network, a path behind an origin)
+ * would stand there and do nothing, or too much.
  *
- * Rejected: getaddrinfo() for names of proxies, as nginx would take them: what a name means may
- * change behind our back.
+ * Rejected: getaddrinfo() for names of proxies or hosts, as nginx would take them: what a name
+ * means may change behind our back.
  */
 #include "base/listed.h"
 
@@ -100,6 +101,80 @@ listed_network_fault(const char *entry)
     return "is no address and no network: 10.0.0.7, 10.0.0.0/8, fd00::/8";
 }
 
+/* ---- hosts, and where to listen ---- */
+
+static bool
+is_address(int family, const char *s, size_t len)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr room;
+
+    if (len == 0 || len >= sizeof text)
+        return false;
+    memcpy(text, s, len);
+    text[len] = '\0';
+    return inet_pton(family, text, &room) == 1;
+}
+
+static bool
+is_port(const char *s)
+{
+    size_t digits = strspn(s, DIGITS);
+
+    return digits > 0 && digits <= PORT_DIGITS && s[digits] == '\0' && s[0] != '0' &&
+           strtol(s, NULL, 10) <= PORT_MAX;
+}
+
+const char *
+listed_host_fault(const char *entry)
+{
+    size_t len = strlen(entry);
+
+    if (strcmp(entry, "local") == 0 || is_address(AF_INET, entry, len) ||
+        is_address(AF_INET6, entry, len))
+        return NULL;
+    return "is no address of a host: 10.0.0.5, or fd00::5, or local";
+}
+
+const char *
+listed_listen_fault(const char *entry)
+{
+    const char *colon = strrchr(entry, ':');
+    size_t len = colon != NULL ? (size_t)(colon - entry) : 0;
+    bool v6 = len > 2 && entry[0] == '[' && entry[len - 1] == ']';
+
+    if (!is_port(colon != NULL ? colon + 1 : entry))
+        return "has no good port: 443, or 192.0.2.7:443, or [::]:443";
+    if (colon == NULL ||
+        (v6 ? is_address(AF_INET6, entry + 1, len - 2) : is_address(AF_INET, entry, len)))
+        return NULL;
+    return "has no good address: 443, or 192.0.2.7:443, or [::]:443";
+}
+
+/* ---- paths ---- */
+
+const char *
+listed_path_fault(const char *path)
+{
+    if (path[0] != '/')
+        return "must be an absolute path";
+    if (path[strspn(path, LOWER UPPER DIGITS "/._+@:~=-")] != '\0')
+        return "must be of letters, digits and /._+@:~=- alone, as nginx reads it";
+    return NULL;
+}
+
+const char *
+listed_log_fault(const char *target)
+{
+    static const char syslog[] = "syslog:server=";
+
+    if (strncmp(target, syslog, sizeof syslog - 1) != 0)
+        return listed_path_fault(target);
+    if (target[strspn(target, LOWER UPPER DIGITS "/._+@:~=-,[]")] != '\0')
+        return "must be of letters, digits and /._+@:~=-,[] alone, as nginx reads it";
+    return NULL;
+}
+
 /* ---- origins ---- */
 
 /* Labels of letters, digits and inner hyphens; an IPv4 address is that too. */
@@ -138,15 +213,11 @@ is_this_machine(const char *s, size_t len)
 static const char *
 port_fault(const char *s, bool https)
 {
-    size_t digits;
-
     if (*s == '\0')
         return NULL;
     if (*s == '/')
         return "has a path: an origin ends behind its host or port, without a /";
-    digits = *s == ':' ? strspn(s + 1, DIGITS) : 0;
-    if (digits == 0 || digits > PORT_DIGITS || s[1 + digits] != '\0' || s[1] == '0' ||
-        strtol(s + 1, NULL, 10) > PORT_MAX)
+    if (*s != ':' || !is_port(s + 1))
         return "has no good port";
     return strcmp(s + 1, https ? "443" : "80") == 0
                ? "names the usual port, which browsers leave out"

@@ -24,4 +24,17 @@ const char *listed_network_fault(const char *entry);
  * page that hides where it is from. */
 const char *listed_origin_fault(const char *entry);
 
+/* One host of soko-api: an address, IPv4 or IPv6 without brackets, or "local", this host by its
+ * sockets. No name: nginx would ask for it once, at its start, and not start without an answer. */
+const char *listed_host_fault(const char *entry);
+
+/* Where nginx listens: a port, ADDRESS:PORT, or [ADDRESS]:PORT of IPv6. */
+const char *listed_listen_fault(const char *entry);
+
+/* No entry of a list: an absolute path of the characters that mean nothing to nginx or a shell. */
+const char *listed_path_fault(const char *path);
+
+/* Such a path, or what nginx's logs take besides: syslog:server=...,tag=... */
+const char *listed_log_fault(const char *target);
+
 #endif

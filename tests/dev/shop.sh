@@ -107,7 +107,17 @@ shop_conf() {
         [SQL_DIR]=$inst/share/soko/sql
         [MESSAGES_DIR]=$inst/share/soko/messages
         [MEDIA_DIR]=$shop/media
-        [MESSAGES_DIR]=$inst/share/soko/messages
+        [NGINX_DIR]=$shop/nginx
+        [NGINX_TEMPLATES]=$inst/share/soko/nginx
+        [NGINX_CACHE]=$shop/nginx/cache
+        [NGINX_ACCESS_LOG]=$shop/log/nginx-access.log
+        [NGINX_ERROR_LOG]=$shop/log/nginx-error.log
+        [NGINX_LISTEN]=127.0.0.1:$(<"$shop/run/port"),[::1]:$(<"$shop/run/port")
+        [NGINX_LISTEN_HTTP]=
+        [TLS_CERTIFICATE]=$shop/tls/cert.pem
+        [TLS_CERTIFICATE_KEY]=$shop/tls/key.pem
+        [SOCKET_DIR]=$sockets
+        [DOCS_DIR]=$shop/docs
     )
     local pair name more
     mapfile -t more < <(sim_settings)
@@ -123,9 +133,6 @@ shop_conf() {
         put 600 "$shop/conf/owner.conf"
     rm "$shop/conf/new"
 }
-
-# A setting in force, default or not.
-setting() { as_user "${ctl[@]}" config "$1"; }
 
 pg_bin() { say /usr/lib/postgresql/15/bin; }
 
@@ -209,41 +216,15 @@ shop_jobs() {
     say "$sum" >"$shop/run/jobs.sum"
 }
 
-# render FILE NAME=VALUE...: the template on standard input, its @NAME@s replaced.
-render() {
-    local out=$1 text pair
-    shift
-    text=$(cat)
-    for pair in "$@"; do
-        text=${text//"@${pair%%=*}@"/"${pair#*=}"}
-    done
-    put 644 "$out" <<<"$text"
-}
-
-# nginx's configuration: the templates, and what follows from our tables. The limit per address is
-# five times that of an account.
+# nginx's configuration: a main file for an unprivileged user, what a shop with a simulator adds, and
+# the site, as sokoctl writes it in production.
 write_nginx() {
-    local port=$1 etc=$shop/nginx limit switch=on listen_more='' f
-    folder 700 "$etc/soko"
-    limit=$(setting LIMIT_SIGNED_IN)
-    ((limit > 0)) || switch=off limit=1
-    [[ ! -e /proc/net/if_inet6 || ! -s /proc/net/if_inet6 ]] ||
-        listen_more="listen [::1]:$port ssl http2;"
-
-    render "$etc/nginx.conf" STATE_DIR="$shop" WORKERS="$(nproc)" <"$clone/nginx/nginx-dev.conf.in"
-    render "$etc/soko.conf" LISTEN="127.0.0.1:$port" LISTEN_MORE="$listen_more" SERVER_NAME=_ \
-        TLS_CERT="$shop/tls/cert.pem" TLS_KEY="$shop/tls/key.pem" HTTP='#' HTTP_LISTEN=80 \
-        RUN_DIR="$sockets" CACHE_DIR="$etc/cache" LOG_DIR="$shop/log" MEDIA_DIR="$shop/media" \
-        DOCS_DIR="$shop/docs" LIMIT="$switch" LIMIT_RATE="$((5 * limit))" \
-        <"$clone/nginx/soko.conf.in"
-    for f in fastcgi headers microcache; do
-        put 644 "$etc/soko/$f.conf" <"$clone/nginx/$f.conf"
-    done
-    for f in origins proxies; do
-        as_user "${ctl[@]}" nginx "$f" | put 644 "$etc/soko/$f.conf"
-    done
-    { as_user "${ctl[@]}" errors --nginx && as_user "${ctl[@]}" routes --nginx && sim_location; } |
-        put 644 "$etc/soko/routes.conf"
+    local etc=$shop/nginx
+    folder 755 "$etc/soko"
+    sed -e "s|@STATE_DIR@|$shop|g" -e "s|@WORKERS@|$(nproc)|g" "$clone/nginx/nginx-dev.conf.in" |
+        put 644 "$etc/nginx.conf"
+    sim_location | put 644 "$etc/soko/local.conf"
+    quietly nginx-write as_user "${ctl[@]}" nginx write
 }
 
 # The documentation: our pages, the API reference as an OpenAPI document, and its viewer, which npm
@@ -266,7 +247,7 @@ shop_docs() {
 shop_nginx() {
     port_taken=no
     shop_docs
-    write_nginx "$1"
+    write_nginx
     if alive nginx; then
         kill -HUP "$(<"$shop/run/nginx.pid")"
         return
@@ -319,7 +300,7 @@ shop_up() {
         done
         kill -HUP "$(<"$shop/run/jobs.pid")"
     fi
-    shop_nginx "$port"
+    shop_nginx
     [[ $port_taken == no ]] || return 0
     wait_for 60 "answer of https://localhost:$port/ready" ask /ready ||
         die "the shop is not ready; its logs: $shop/log/"

@@ -161,12 +161,99 @@ START_TEST(test_origins)
 }
 END_TEST
 
+START_TEST(test_hosts)
+{
+    static const struct row rows[] = {
+        {"10.0.0.5", NULL},
+        {"fd00::5", NULL},
+        {"local", NULL},
+        {"127.0.0.1", NULL},
+        {"", "no address"},
+        {"app1", "no address"},
+        {"10.0.0.5:9001", "no address"},
+        {"[fd00::5]", "no address"},
+        {"10.0.0.0/24", "no address"},
+        {"10.0.0.5;", "no address"},
+        {"unix:/run/x", "no address"},
+        {"Local", "no address"},
+    };
+
+    hold(rows, COUNT_OF(rows), listed_host_fault);
+}
+END_TEST
+
+START_TEST(test_listens)
+{
+    static const struct row rows[] = {
+        {"443", NULL},
+        {"192.0.2.7:443", NULL},
+        {"[::]:443", NULL},
+        {"[2001:db8::7]:8443", NULL},
+        {"65535", NULL},
+        {"", "no good port"},
+        {"0", "no good port"},
+        {"65536", "no good port"},
+        {"0443", "no good port"},
+        {"443 ssl", "no good port"},
+        {"443;", "no good port"},
+        {"192.0.2.7", "no good port"},
+        {"::", "no good port"},
+        {"[::]", "no good port"},
+        {":443", "no good address"},
+        {"*:443", "no good address"},
+        {"::443", "no good address"},
+        {"[]:443", "no good address"},
+        {"[192.0.2.7]:443", "no good address"},
+        {"localhost:443", "no good address"},
+    };
+
+    hold(rows, COUNT_OF(rows), listed_listen_fault);
+}
+END_TEST
+
+START_TEST(test_paths)
+{
+    static const struct row rows[] = {
+        {"/etc/letsencrypt/live/shop.example.com-0001/fullchain.pem", NULL},
+        {"/", NULL},
+        {"", "absolute"},
+        {"etc/x", "absolute"},
+        {"/a b", "alone"},
+        {"/a;b", "alone"},
+        {"/a$b", "alone"},
+        {"/a{b", "alone"},
+        {"/a#b", "alone"},
+        {"/a'b", "alone"},
+        {"/a\"b", "alone"},
+        {"/a\\b", "alone"},
+        {"/a*b", "alone"},
+        {"/b\xc3\xbc", "alone"},
+        {"syslog:server=unix:/dev/log", "absolute"},
+    };
+    static const struct row logs[] = {
+        {"/var/log/nginx/soko-access.log", NULL},
+        {"syslog:server=unix:/dev/log,tag=soko,nohostname", NULL},
+        {"syslog:server=[2001:db8::1]:514,facility=local7", NULL},
+        {"syslog:unix:/dev/log", "absolute"},
+        {"syslog:server=a b", "alone"},
+        {"syslog:server=a;", "alone"},
+        {"off", "absolute"},
+    };
+
+    hold(rows, COUNT_OF(rows), listed_path_fault);
+    hold(logs, COUNT_OF(logs), listed_log_fault);
+}
+END_TEST
+
 static void
 fill(TCase *tcase)
 {
     tcase_add_test(tcase, test_entries);
     tcase_add_test(tcase, test_networks);
     tcase_add_test(tcase, test_origins);
+    tcase_add_test(tcase, test_hosts);
+    tcase_add_test(tcase, test_listens);
+    tcase_add_test(tcase, test_paths);
 }
 
 int
