@@ -70,9 +70,8 @@ bits_fault(const unsigned char *address, size_t bytes, const char *text, long le
         bits > (long)bytes * 8)
         return "has no good number of bits behind its /";
     if (bits < least)
-        return bytes == sizeof(struct in_addr)
-                   ? "is too wide: a network of proxies is /8 or narrower"
-                   : "is too wide: a network of proxies is /7 or narrower";
+        return bytes == sizeof(struct in_addr) ? "is too wide: a network is /8 or narrower"
+                                               : "is too wide: a network is /7 or narrower";
     if (has_more_bits(address, bytes, bits))
         return "is no network: its address has bits behind those that its / counts";
     return NULL;

@@ -416,7 +416,7 @@ def test_expectations():
 def test_slow_clients_are_bounded():
     """As nginx was told: how long it waits between two bytes of a head, of a body, of an answer, and for a next
     request; and how much of a head it keeps."""
-    with open(os.path.join(os.environ['SOKO_STATE'], 'nginx', 'soko.conf'), encoding='utf-8') as f:
+    with open(os.path.join(os.environ['SOKO_STATE'], 'nginx', 'sites-available', 'soko'), encoding='utf-8') as f:
         said = dict(re.findall(r'^    (\w+) ([^;]+);', f.read(), re.M))
     for name, most in (('client_header_timeout', 10), ('client_body_timeout', 10), ('send_timeout', 15),
                        ('keepalive_timeout', 30)):

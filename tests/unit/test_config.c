@@ -148,13 +148,18 @@ START_TEST(test_values)
          "PROVIDER_TIMEOUT: 10s must be less than WORKER_DEADLINE, which is 10s"},
         {"MEDIA_DIR", "/srv/media", NULL},
         {"MEDIA_DIR", "media", "MEDIA_DIR: must be an absolute path, not \"media\""},
-        {"TLS_CERTIFICATE", "/etc/a b.pem", "TLS_CERTIFICATE: must be of letters, digits and "},
-        {"NGINX_ACCESS_LOG", "off", "NGINX_ACCESS_LOG: must be an absolute path"},
-        {"APP_HOSTS", "10.0.0.5,app2", "APP_HOSTS: \"app2\" is no address of a host"},
+        {"TLS_CERTIFICATE", "/etc/a b.pem",
+         "TLS_CERTIFICATE: must be of letters, digits and /._+@:~=- alone, as nginx reads it, not "
+         "\"/etc/a b.pem\""},
+        {"NGINX_ACCESS_LOG", "off", "NGINX_ACCESS_LOG: must be an absolute path, not \"off\""},
+        {"APP_HOSTS", "10.0.0.5,app2",
+         "APP_HOSTS: \"app2\" is no address of a host: 10.0.0.5, or fd00::5, or local"},
         {"APP_HOSTS", "10.0.0.5, fd00::6,local", NULL},
-        {"NGINX_LISTEN", "443,[::]", "NGINX_LISTEN: \"[::]\" has no good port"},
+        {"NGINX_LISTEN", "443,[::]",
+         "NGINX_LISTEN: \"[::]\" has no good port: 443, or 192.0.2.7:443, or [::]:443"},
         {"NGINX_LISTEN_HTTP", "", NULL},
-        {"MAINTENANCE_ALLOW", "0.0.0.0/0", "MAINTENANCE_ALLOW: \"0.0.0.0/0\" is too wide"},
+        {"MAINTENANCE_ALLOW", "0.0.0.0/0",
+         "MAINTENANCE_ALLOW: \"0.0.0.0/0\" is too wide: a network is /8 or narrower"},
         {"UPLOAD_MAX_SIZE", "1K", NULL},
         {"UPLOAD_MAX_SIZE", "64M", NULL},
         {"UPLOAD_MAX_SIZE", "1025", NULL},
@@ -449,7 +454,7 @@ START_TEST(test_lists)
     ck_assert(!load(NULL));
     ck_assert_str_eq(
         faults,
-        "TRUSTED_PROXIES: \"0.0.0.0/0\" is too wide: a network of proxies is /8 or narrower\n"
+        "TRUSTED_PROXIES: \"0.0.0.0/0\" is too wide: a network is /8 or narrower\n"
         "TRUSTED_PROXIES: \"proxy\" is no address and no network: 10.0.0.7, 10.0.0.0/8, fd00::/8\n"
         "CORS_ORIGINS: \"*\" has a wildcard: name each origin\n"
         "CORS_ORIGINS: \"\" is no origin: https://shop.example.com, or http://localhost:3000\n"
