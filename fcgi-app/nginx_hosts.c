@@ -80,7 +80,7 @@ print_upstream(FILE *out, size_t i, const char *hosts, const char *socket_dir)
 
     fprintf(out, "upstream soko_%s {\n", upstreams[i].name);
     if (many)
-        fprintf(out, "    zone soko_%s 64k;\n", upstreams[i].name);
+        fprintf(out, "    zone soko_hosts_%s 64k;\n", upstreams[i].name);
     for (int turn = 0; turn < (!many && upstreams[i].twice ? 2 : 1); turn++) {
         const char *at = hosts[0] != '\0' ? hosts : LOCAL, *host;
 

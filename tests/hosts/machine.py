@@ -4,7 +4,6 @@ and dies with us.
 """
 import os
 import pwd
-import re
 import secrets
 import signal
 import subprocess
@@ -215,28 +214,18 @@ synchronous_standby_names = '{names}'
         self.start('jobs', self.inst + '/libexec/soko/soko-jobs', '--config', self.path('conf/soko.conf'))
 
     def start_nginx(self, clone, application, tls, media):
-        """The site of production over TLS; its upstreams are the pools of the machines in `application`."""
+        """The site of production over TLS, for the machines in `application`, as sokoctl writes it."""
         with open(os.path.join(clone, 'nginx/nginx-dev.conf.in'), encoding='utf-8') as f:
             self.write('nginx/nginx.conf', f.read().replace('@STATE_DIR@', self.folder).replace('@WORKERS@', '2'))
-        with open(os.path.join(clone, 'nginx/soko.conf.in'), encoding='utf-8') as f:
-            site = f.read()
-        for word, value in {'LISTEN': f'{self.address}:{TLS_PORT}', 'LISTEN_MORE': '', 'SERVER_NAME': '_',
-                            'TLS_CERT': tls + '/cert.pem', 'TLS_KEY': tls + '/key.pem', 'HTTP': '#',
-                            'HTTP_LISTEN': '80', 'RUN_DIR': self.path('run'), 'CACHE_DIR': self.path('nginx/cache'),
-                            'LOG_DIR': self.path('log'), 'MEDIA_DIR': media, 'DOCS_DIR': self.path('nginx'),
-                            'LIMIT': 'off', 'LIMIT_RATE': '1'}.items():
-            site = site.replace(f'@{word}@', value)
-        for name, port in {**POOLS, 'hooks': POOLS['fast']}.items():
-            servers = ''.join(f'    server {m.address}:{port} max_fails=1 fail_timeout=5s;\n' for m in application)
-            site = re.sub(r'upstream soko_%s \{.*?\n\}' % name, f'upstream soko_{name} {{\n{servers}}}', site,
-                          flags=re.DOTALL)
-        site = site.replace('fastcgi_next_upstream off;', 'fastcgi_next_upstream error timeout;')
-        self.write('nginx/soko.conf', site)
-        for part in ('fastcgi', 'headers', 'microcache'):
-            with open(os.path.join(clone, f'nginx/{part}.conf'), encoding='utf-8') as f:
-                self.write(f'nginx/soko/{part}.conf', f.read())
-        for part in ('origins', 'proxies'):
-            self.write(f'nginx/soko/{part}.conf', self.ctl('nginx', part))
-        self.write('nginx/soko/routes.conf', self.ctl('errors', '--nginx') + self.ctl('routes', '--nginx'))
+        with open(self.path('conf/soko.conf'), encoding='utf-8') as f:
+            settings = f.read()
+        site = {'PUBLIC_URL': f'https://{self.address}:{TLS_PORT}', 'NGINX_LISTEN': f'{self.address}:{TLS_PORT}',
+                'NGINX_LISTEN_HTTP': '', 'APP_HOSTS': ','.join(m.address for m in application), 'MEDIA_DIR': media,
+                'NGINX_DIR': self.path('nginx'), 'NGINX_TEMPLATES': self.inst + '/share/soko/nginx',
+                'NGINX_CACHE': self.path('nginx/cache'), 'NGINX_ACCESS_LOG': self.path('log/nginx-access.log'),
+                'NGINX_ERROR_LOG': self.path('log/nginx-error.log'), 'DOCS_DIR': self.path('nginx'),
+                'TLS_CERTIFICATE': tls + '/cert.pem', 'TLS_CERTIFICATE_KEY': tls + '/key.pem'}
+        self.write('conf/site.conf', settings + ''.join(f'{k}={v}\n' for k, v in site.items()))
+        self.ctl('nginx', 'write', config='site.conf')
         self.start('nginx', 'nginx', '-p', self.path('nginx') + '/', '-c', self.path('nginx/nginx.conf'), '-e',
                    self.path('log/nginx.log'), '-g', 'daemon off;')
