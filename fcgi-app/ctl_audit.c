@@ -6,13 +6,12 @@
  */
 #include "base/config.h"
 #include "base/text.h"
-#include "ctl.h"
+#include "ctl_rows.h"
 #include "io/tx.h"
 #include "shop/audit.h"
 #include "shop/audit_verify.h"
 #include "shop/stmt.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,22 +44,6 @@ static const struct input entry_row = INPUT(entry_row, "AuditEntryLine", NULL);
 /* --- list ------------------------------------------------------------------------------------- */
 
 static bool
-read_id(const char *name, const char *text, struct pg_arg *out)
-{
-    struct uuid id;
-
-    *out = ARG_NULL;
-    if (text == NULL)
-        return true;
-    if (!uuid_parse(text, strlen(text), &id)) {
-        fprintf(stderr, "sokoctl: --%s: not an id\n", name);
-        return false;
-    }
-    *out = ARG_ID(id);
-    return true;
-}
-
-static bool
 read_event(const char *text, struct pg_arg *out)
 {
     *out = ARG_TEXT(text);
@@ -73,28 +56,20 @@ read_event(const char *text, struct pg_arg *out)
     return false;
 }
 
-/* A terminal is shown no control characters, whoever wrote them. */
-static void
-put(const char *s)
-{
-    for (; *s != '\0'; s++)
-        putchar(iscntrl((unsigned char)*s) ? '?' : *s);
-}
-
 static void
 put_named(const char *name, const char *value)
 {
     if (value == NULL)
         return;
     printf("  %s ", name);
-    put(value);
+    ctl_put(value);
 }
 
 static void
 print_line(const struct entry_row *r)
 {
     printf("%s  ", r->at);
-    put(r->event);
+    ctl_put(r->event);
     put_named("subject", r->subject);
     put_named("actor", r->actor);
     put_named("as", r->actor_role);
@@ -152,7 +127,7 @@ ctl_audit_list(const struct ctl_options *o)
     char last[TIME_SIZE];
     enum err e = OK;
 
-    if (!read_id("actor", o->actor, &l.actor) || !read_id("subject", o->subject, &l.subject) ||
+    if (!ctl_id("--actor", o->actor, &l.actor) || !ctl_id("--subject", o->subject, &l.subject) ||
         !read_event(o->event, &l.event) || !ctl_time("from", o->from, &l.from) ||
         !ctl_time("until", o->until, &l.until))
         return EX_USAGE;

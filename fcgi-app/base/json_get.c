@@ -108,3 +108,19 @@ json_get_item(struct json_object *v, size_t i)
         return i < json_object_array_length(v) ? json_object_array_get_idx(v, i) : NULL;
     return i == 0 ? v : NULL;
 }
+
+bool
+json_get_member(struct json_object *o, size_t i, const char **name, struct json_object **value)
+{
+    if (!json_object_is_type(o, json_type_object))
+        return false;
+    json_object_object_foreach(o, key, v)
+    {
+        if (i-- == 0) {
+            *name = key;
+            *value = v;
+            return true;
+        }
+    }
+    return false;
+}

@@ -44,6 +44,11 @@ const char *json_get_own_word(struct json_object *v);
 
 bool json_get_is_object(struct json_object *v);
 
+/* The i-th member of an object, in the order in which they were written; *value is NULL for null.
+ * False beyond its end, or if `o` is no object. */
+bool json_get_member(struct json_object *o, size_t i, const char **name,
+                     struct json_object **value);
+
 /* How many values a list has. What is no list counts as a list of itself, for those who leave the
  * brackets out if there is but one; NULL is an empty one. */
 size_t json_get_count(struct json_object *v);

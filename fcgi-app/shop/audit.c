@@ -41,6 +41,11 @@ static const char *const names[AUDIT__COUNT] = {
     [AUDIT_REFUND_RETRIED] = "refund.retried",
     [AUDIT_PAYMENT_RESOLVED] = "payment.resolved",
     [AUDIT_ORDER_MOVED] = "order.moved",
+    [AUDIT_PAYMENT_ASKED] = "payment.asked",
+    [AUDIT_TRIES_FORGIVEN] = "account.tries_forgiven",
+    [AUDIT_HASHES_DROPPED] = "accounts.hashes_dropped",
+    [AUDIT_OUTBOX_RETRIED] = "outbox.retried",
+    [AUDIT_OUTBOX_DROPPED] = "outbox.dropped",
 };
 
 const char *

@@ -41,6 +41,11 @@ enum audit {
     AUDIT_REFUND_RETRIED,   /* subject: the refund */
     AUDIT_PAYMENT_RESOLVED, /* subject: the payment; resolution */
     AUDIT_ORDER_MOVED,      /* by staff, where money follows: subject: the order; status */
+    AUDIT_PAYMENT_ASKED,    /* by the sysadmin, here and in all that follow: subject: the payment */
+    AUDIT_TRIES_FORGIVEN,   /* subject: the account, nil for everybody */
+    AUDIT_HASHES_DROPPED,   /* how many */
+    AUDIT_OUTBOX_RETRIED,   /* subject: what the event is about, nil for all; consumer; how many */
+    AUDIT_OUTBOX_DROPPED,   /* subject: what the event was about; event, consumer */
     AUDIT__COUNT
 };
 

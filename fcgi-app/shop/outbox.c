@@ -11,6 +11,8 @@
 #include "io/pg.h"
 #include "shop/stmt.h"
 
+#include <string.h>
+
 static const char *const event_names[EVENT__COUNT] = {
     [EVENT_ORDER_CREATED] = "order.created",
     [EVENT_ORDER_CANCELLED] = "order.cancelled",
@@ -33,26 +35,40 @@ static const char *const lane_names[LANE__COUNT] = {
     [LANE_TOKENS] = "tokens",
 };
 
-/* Who listens to what. */
+/* Who listens to what, and what is lost with a delivery that is dropped. */
 static const struct {
     enum event event;
     const char *consumer;
     enum lane lane;
+    const char *loss;
 } listeners[] = {
-    {EVENT_ORDER_CREATED, "payments_begin", LANE_PAYMENTS},
-    {EVENT_PAYMENT_INITIATED, "payments_ask", LANE_PAYMENTS},
-    {EVENT_ORDER_CANCELLED, "payments_refund_order", LANE_PAYMENTS},
-    {EVENT_ORDER_CANCELLED, "payments_close", LANE_PAYMENTS},
-    {EVENT_PART_CANCELLED, "payments_close", LANE_PAYMENTS},
-    {EVENT_PART_CANCELLED, "payments_refund_part", LANE_PAYMENTS},
-    {EVENT_REFUND_REQUESTED, "refunds_send", LANE_PAYMENTS},
-    {EVENT_PROVIDER_SPOKE, "payments_hear", LANE_PAYMENTS},
-    {EVENT_C2B_HEARD, "payments_c2b", LANE_PAYMENTS},
-    {EVENT_MESSAGE_QUEUED, "messages_send", LANE_MESSAGES},
-    {EVENT_SESSION_ENDED, "sessions_bury", LANE_CLOCK},
-    {EVENT_PASSWORD_FORGOTTEN, "reset_send", LANE_CLOCK},
-    {EVENT_NAMES_CHANGED, "products_reindex", LANE_CLOCK},
-    {EVENT_TOKEN_ENDED, "external_revoke", LANE_TOKENS},
+    {EVENT_ORDER_CREATED, "payments_begin", LANE_PAYMENTS,
+     "the order is not paid by the simulated provider, and expires"},
+    {EVENT_PAYMENT_INITIATED, "payments_ask", LANE_PAYMENTS,
+     "the simulated payment stays open, and its order unpaid"},
+    {EVENT_ORDER_CANCELLED, "payments_refund_order", LANE_PAYMENTS,
+     "what was paid for a cancelled order does not go back to its buyer"},
+    {EVENT_ORDER_CANCELLED, "payments_close", LANE_PAYMENTS,
+     "a payment of a cancelled order stays open; if it is paid, it goes back"},
+    {EVENT_PART_CANCELLED, "payments_close", LANE_PAYMENTS,
+     "a payment of a cancelled order stays open; if it is paid, it goes back"},
+    {EVENT_PART_CANCELLED, "payments_refund_part", LANE_PAYMENTS,
+     "what was paid for a cancelled part does not go back to its buyer"},
+    {EVENT_REFUND_REQUESTED, "refunds_send", LANE_PAYMENTS,
+     "the refund stays pending, and its buyer without his money"},
+    {EVENT_PROVIDER_SPOKE, "payments_hear", LANE_PAYMENTS,
+     "a provider's word stays unheard; soko-jobs asks him while the payment is open"},
+    {EVENT_C2B_HEARD, "payments_c2b", LANE_PAYMENTS,
+     "money that somebody sent by hand is not looked for, and pays nothing"},
+    {EVENT_MESSAGE_QUEUED, "messages_send", LANE_MESSAGES, "the message is never sent"},
+    {EVENT_SESSION_ENDED, "sessions_bury", LANE_CLOCK,
+     "Redis may hold an ended session for good for as long as ACCESS_TOKEN_TTL"},
+    {EVENT_PASSWORD_FORGOTTEN, "reset_send", LANE_CLOCK,
+     "who forgot his password is sent no code; he can ask again"},
+    {EVENT_NAMES_CHANGED, "products_reindex", LANE_CLOCK,
+     "goods are found by the old name of their store or category"},
+    {EVENT_TOKEN_ENDED, "external_revoke", LANE_TOKENS,
+     "the OAuth2 server keeps a token that was given up until it expires"},
 };
 #define LISTENERS (sizeof(listeners) / sizeof(listeners[0]))
 
@@ -91,6 +107,16 @@ const char *
 outbox_consumer(size_t i)
 {
     return i < LISTENERS ? listeners[i].consumer : NULL;
+}
+
+const char *
+outbox_loss(const char *consumer)
+{
+    for (size_t i = 0; i < LISTENERS; i++) {
+        if (strcmp(listeners[i].consumer, consumer) == 0)
+            return listeners[i].loss;
+    }
+    return NULL;
 }
 
 void
@@ -153,4 +179,16 @@ outbox_failed(struct ctx *ctx, const struct delivery *d, enum err why)
                       ARG_TEXT(err_code(why)));
     return pg_run(ctx, OUTBOX_RETRY, ARG_INT(d->id), ARG_INT(d->attempts),
                   ARG_INT(backoff_ms(d->attempts)), ARG_TEXT(err_code(why)));
+}
+
+enum err
+outbox_free(struct ctx *ctx, int64_t id, int64_t *touched)
+{
+    return pg_touch(ctx, OUTBOX_FREE, touched, id == 0 ? ARG_NULL : ARG_INT(id));
+}
+
+enum err
+outbox_drop(struct ctx *ctx, int64_t id)
+{
+    return pg_run(ctx, OUTBOX_DROP, ARG_INT(id));
 }

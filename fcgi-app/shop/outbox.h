@@ -63,6 +63,15 @@ enum err outbox_done(struct ctx *ctx, const struct delivery *d);
  * ERR_NOT_FOUND if the lease was lost, which is as good. */
 enum err outbox_release(struct ctx *ctx, const struct delivery *d);
 
+/* What nobody will do if a delivery to this consumer is dropped, in words; NULL: no such consumer.
+ */
+const char *outbox_loss(const char *consumer);
+
+/* What a person decides of a parked delivery, in a transaction. `id` 0 lets all of them try once
+ * more; *touched is how many. Dropping one is the end of it: ERR_NOT_FOUND if it is not parked. */
+enum err outbox_free(struct ctx *ctx, int64_t id, int64_t *touched);
+enum err outbox_drop(struct ctx *ctx, int64_t id);
+
 /* The effect failed: again after a while, twice as long each time, or, after
  * conf->jobs_max_attempts, parked until a person looks. */
 enum err outbox_failed(struct ctx *ctx, const struct delivery *d, enum err why);

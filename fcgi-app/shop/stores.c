@@ -147,30 +147,49 @@ set_logo(struct req *rq)
     return reply_rows(rq, STORES_SHOW, ARG_ID(rq->ids[0]));
 }
 
+static void
+queue_claim(struct ctx *ctx, struct uuid id, int64_t seen)
+{
+    pg_queue(ctx, STORES_CLAIM, ARG_ID(id), ARG_ID(ctx->actor.account), ARG_BOOL(true),
+             seen < 0 ? ARG_NULL : ARG_INT(seen));
+}
+
+enum err
+stores_change_status(struct ctx *ctx, struct uuid id, int64_t seen, const char *status)
+{
+    queue_claim(ctx, id, seen);
+    audit_note(ctx, AUDIT_STORE_STATUS_SET, id, "status", status);
+    return pg_run(ctx, STORES_SET_STATUS, ARG_ID(id), ARG_TEXT(status));
+}
+
+enum err
+stores_change_commission(struct ctx *ctx, struct uuid id, int64_t seen, int64_t bp)
+{
+    queue_claim(ctx, id, seen);
+    audit_note(ctx, AUDIT_COMMISSION_SET, id, "commission_bp",
+               bp < 0 ? "usual" : arena_printf(ctx->arena, "%" PRId64, bp));
+    return pg_run(ctx, STORES_SET_COMMISSION, ARG_ID(id), bp < 0 ? ARG_NULL : ARG_INT(bp));
+}
+
 static enum err
 set_status(struct req *rq)
 {
     const struct status_in *in = rq->in;
+    enum err e = stores_change_status(&rq->ctx, rq->ids[0], rq->if_match, in->status);
 
-    pg_queue(&rq->ctx, STORES_CLAIM, ARG_ID(rq->ids[0]), ARG_CLAIM(rq));
-    pg_queue(&rq->ctx, STORES_SET_STATUS, ARG_ID(rq->ids[0]), ARG_TEXT(in->status));
-    audit_note(&rq->ctx, AUDIT_STORE_STATUS_SET, rq->ids[0], "status", in->status);
-    return reply_rows(rq, STORES_SHOW, ARG_ID(rq->ids[0]));
+    return e != OK ? e : reply_rows(rq, STORES_SHOW, ARG_ID(rq->ids[0]));
 }
 
 static enum err
 set_commission(struct req *rq)
 {
     const struct commission_in *in = rq->in;
+    int64_t bp = in->commission_bp == INPUT_NULL ? -1 : in->commission_bp;
+    enum err e = stores_change_commission(&rq->ctx, rq->ids[0], rq->if_match, bp);
 
-    pg_queue(&rq->ctx, STORES_CLAIM, ARG_ID(rq->ids[0]), ARG_CLAIM(rq));
-    pg_queue(&rq->ctx, STORES_SET_COMMISSION, ARG_ID(rq->ids[0]),
-             in->commission_bp == INPUT_NULL ? ARG_NULL : ARG_INT(in->commission_bp));
-    audit_note(&rq->ctx, AUDIT_COMMISSION_SET, rq->ids[0], "commission_bp",
-               in->commission_bp == INPUT_NULL
-                   ? "usual"
-                   : arena_printf(rq->ctx.arena, "%" PRId64, in->commission_bp));
-    return reply_rows(rq, STORES_COMMISSION, ARG_ID(rq->ids[0]), ARG_INT(conf->commission_bp));
+    return e != OK ? e
+                   : reply_rows(rq, STORES_COMMISSION, ARG_ID(rq->ids[0]),
+                                ARG_INT(conf->commission_bp));
 }
 
 const struct endpoint stores_create = {

@@ -192,3 +192,42 @@ UPDATE accounts SET is_active = $2, updated_at = now() WHERE id = $1
 
 -- name: ACCOUNTS_REVOKE
 DELETE FROM account_roles WHERE account_id = $1 AND role = $2
+
+-- What an account's tries are counted by: its names and itself, from anywhere and from each network that it was
+-- signed in from.
+-- name: ACCOUNTS_TRIED_BY
+SELECT c.name, n.network, c.is_id
+FROM accounts a
+CROSS JOIN LATERAL (VALUES (a.email, false), (a.phone, false), (a.username, false), (a.id::text, true)) AS c (name, is_id)
+CROSS JOIN LATERAL (SELECT NULL AS network UNION ALL SELECT k.network FROM known_addresses k WHERE k.account_id = a.id) AS n
+WHERE a.id = $1 AND c.name IS NOT NULL
+
+-- $1 buckets, in hexadecimal digits.
+-- name: ACCOUNTS_TRIES_FORGIVE
+DELETE FROM tries WHERE bucket IN (SELECT decode(h, 'hex') FROM unnest($1::text[]) AS h)
+
+-- name: ACCOUNTS_TRIES_FORGIVE_ALL
+DELETE FROM tries
+
+-- $1 as it was written, for nobody; $2 its id.
+-- name: ACCOUNTS_FIND
+SELECT id FROM accounts WHERE $1::text IS NOT NULL AND id = $2
+
+-- What the sysadmin sees of one account.
+-- name: ACCOUNTS_SHEET
+SELECT a.id, a.name, a.email, a.email_verified_at IS NOT NULL AS email_verified,
+       a.phone, a.phone_verified_at IS NOT NULL AS phone_verified, a.username, a.is_active,
+       (SELECT json_agg(r.role ORDER BY array_position('{buyer,seller,admin}', r.role))
+        FROM account_roles r WHERE r.account_id = a.id) AS roles,
+       EXISTS (SELECT FROM second_factors f WHERE f.account_id = a.id AND f.confirmed_at IS NOT NULL) AS second_factor,
+       (SELECT count(*) FROM sessions s WHERE s.account_id = a.id AND s.ended_at IS NULL AND s.expires_at > now()) AS sessions,
+       (SELECT count(*) FROM api_keys k WHERE k.account_id = a.id AND k.revoked_at IS NULL
+        AND (k.expires_at IS NULL OR k.expires_at > now())) AS api_keys,
+       (SELECT s.id FROM stores s WHERE s.owner_id = a.id) AS store_id, a.created_at, a.updated_at
+FROM accounts a WHERE a.id = $1
+
+-- A hash by bcrypt, which each sign-in of anybody takes the time of, gives way to one that fits no password. Some at
+-- a time. Who signs in meanwhile has a new one already.
+-- name: ACCOUNTS_DROP_HASHES
+UPDATE accounts SET password_hash = '$y$j9T$aaaaaaaaaaaaaaaaaaaaa.$' || repeat('.', 43), updated_at = now()
+WHERE id IN (SELECT id FROM accounts WHERE password_scheme LIKE '_2b_%' LIMIT $1 FOR NO KEY UPDATE)

@@ -149,3 +149,15 @@ WHERE ($1::text IS NULL OR o.status = $1) AND ($2::text IS NULL OR o.payment_sta
   AND ($3::uuid IS NULL OR o.account_id = $3) AND ($4::text IS NULL OR o.order_number = $4)
   AND ($5::timestamptz IS NULL OR o.created_at >= $5) AND ($6::timestamptz IS NULL OR o.created_at < $6)
 ORDER BY o.created_at DESC, o.id DESC LIMIT $7 OFFSET $8
+
+-- What the sysadmin sees of one.
+-- name: ORDERS_SHEET
+SELECT o.id, o.order_number, o.account_id, a.name AS account_name, o.status, o.payment_status, o.payment_method,
+       o.total_amount AS "total_amount:money", o.currency, o.cancel_reason,
+       order_lines_json(o.id, NULL, o.currency) AS items, order_parts_json(o.id, o.currency) AS parts,
+       order_payment_json(o.id) AS payment, order_events_json(o.id, NULL) AS events, o.created_at, o.updated_at
+FROM orders o JOIN accounts a ON a.id = o.account_id WHERE o.id = $1
+
+-- By number or id.
+-- name: ORDERS_FIND
+SELECT id FROM orders WHERE order_number = upper($1) OR id = $2

@@ -25,3 +25,21 @@ UPDATE outbox SET available_at = now() + $3::bigint * interval '1 ms', last_erro
 
 -- name: OUTBOX_PARK
 UPDATE outbox SET parked_at = now(), last_error = $3 WHERE id = $1 AND attempts = $2
+
+-- For the sysadmin. $1 only what is parked $2 lane, or null.
+-- name: OUTBOX_LIST custom
+SELECT id, lane, event, consumer, subject, attempts, last_error, created_at, available_at AS due_at, parked_at
+FROM outbox WHERE (NOT $1::boolean OR parked_at IS NOT NULL) AND ($2::text IS NULL OR lane = $2)
+ORDER BY id LIMIT $3 OFFSET $4
+
+-- name: OUTBOX_LOOK
+SELECT id, event, consumer, subject, detail, trace_id, attempts, parked_at IS NOT NULL AS is_parked
+FROM outbox WHERE id = $1 FOR UPDATE
+
+-- Once more, at once. The number of attempts stays: it is the fence against one who outlived his lease, so the next
+-- failure parks it again. $1 null: all.
+-- name: OUTBOX_FREE
+UPDATE outbox SET parked_at = NULL, available_at = now() WHERE parked_at IS NOT NULL AND ($1::bigint IS NULL OR id = $1)
+
+-- name: OUTBOX_DROP
+DELETE FROM outbox WHERE id = $1 AND parked_at IS NOT NULL

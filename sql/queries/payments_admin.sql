@@ -42,3 +42,17 @@ SELECT count(*) AS n FROM refunds WHERE payment_id = $1 AND NOT reversed
 -- name: PAYMENTS_ADMIN_ACCEPT
 UPDATE payments SET status = 'succeeded', order_id = $2, amount = $3, received = $4, failure = NULL, updated_at = now()
 WHERE id = $1 AND status = 'needs_review'
+
+-- By id, or by the provider's receipt.
+-- name: PAYMENTS_ADMIN_FIND
+SELECT id FROM payments WHERE receipt = $1 OR id = $2
+
+-- Whoever comes next is to ask about it: what is open, at a provider who can be asked.
+-- name: PAYMENTS_ADMIN_ASK
+UPDATE payments SET ask_at = now()
+WHERE id = $1 AND status IN ('initiating', 'processing', 'unknown') AND provider <> 'simulated'
+
+-- What its provider has said, as it came, oldest first.
+-- name: PAYMENTS_ADMIN_HEARD
+SELECT received_at, kind, state, outcome, body FROM provider_events WHERE payment_id = $1 OR subject = $1
+ORDER BY received_at, id LIMIT $2 OFFSET $3

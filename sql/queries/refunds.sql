@@ -129,3 +129,12 @@ SELECT l.line_no, l.product_id FROM order_lines l WHERE l.order_id = $1 AND l.st
 -- name: REFUNDS_RETRY
 UPDATE refunds SET status = 'pending', attempt = attempt + 1, ask_at = NULL, failure = NULL, updated_at = now()
 WHERE id = $1 AND status = 'failed' AND NOT reversed
+
+-- $1 status $2 order number $3 from $4 until; null is any.
+-- name: REFUNDS_ADMIN_LIST custom
+SELECT r.id, r.payment_id, o.order_number, r.amount AS "amount:money", r.currency, r.status, r.reason, r.channel, r.attempt,
+       r.failure, r.reversed, r.created_at, r.updated_at
+FROM refunds r JOIN payments p ON p.id = r.payment_id LEFT JOIN orders o ON o.id = p.order_id
+WHERE ($1::text IS NULL OR r.status = $1) AND ($2::text IS NULL OR o.order_number = upper($2))
+  AND ($3::timestamptz IS NULL OR r.created_at >= $3) AND ($4::timestamptz IS NULL OR r.created_at < $4)
+ORDER BY r.created_at DESC, r.id DESC LIMIT $5 OFFSET $6

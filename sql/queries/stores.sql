@@ -56,3 +56,22 @@ INSERT INTO stores (id, owner_id, name) SELECT $1, $2, $3 WHERE NOT EXISTS (SELE
 SELECT id, name FROM stores
 WHERE ($1::text IS NULL OR name COLLATE "C" > $1) AND ($2::text IS NULL OR lower(name) = lower($2) OR id::text = lower($2))
 ORDER BY name COLLATE "C" LIMIT $3
+
+-- What the sysadmin sees. $1 status $2 words in the name; null is any.
+-- name: STORES_ADMIN_LIST custom
+SELECT s.id, s.name, s.status, s.owner_id, s.commission_bp, s.created_at, s.updated_at
+FROM stores s
+WHERE ($1::text IS NULL OR s.status = $1) AND ($2::text IS NULL OR s.name ILIKE '%' || $2 || '%')
+ORDER BY lower(s.name), s.id LIMIT $3 OFFSET $4
+
+-- $2 the platform's usual rate.
+-- name: STORES_SHEET
+SELECT s.id, s.name, s.description, s.logo_url, s.status, s.owner_id, s.commission_bp,
+       coalesce(s.commission_bp, $2::integer) AS commission_bp_in_force,
+       (SELECT count(*) FROM products p WHERE p.store_id = s.id AND p.is_active) AS products,
+       s.version, s.created_at, s.updated_at
+FROM stores s WHERE s.id = $1
+
+-- By name or id.
+-- name: STORES_FIND
+SELECT id FROM stores WHERE lower(name) = lower($1) OR id = $2

@@ -80,31 +80,36 @@ list(struct req *rq)
         input_sent(&user_query, in, "is_active") ? ARG_BOOL(in->is_active) : ARG_NULL);
 }
 
-static bool
-wants(const struct user_change *in, enum role role)
+static uint64_t
+bit_of(enum role r)
 {
-    return (in->roles.bits & (UINT64_C(1) << (role - ROLE_BUYER))) != 0;
+    return UINT64_C(1) << (r - ROLE_BUYER);
+}
+
+static uint64_t
+held_by(const struct user_row *u)
+{
+    return (u->is_buyer ? bit_of(ROLE_BUYER) : 0) | (u->is_seller ? bit_of(ROLE_SELLER) : 0) |
+           (u->is_admin ? bit_of(ROLE_ADMIN) : 0);
 }
 
 static enum err
-change_roles(struct ctx *ctx, const struct user_change *in, const struct user_row *user, bool *lost)
+change_roles(struct ctx *ctx, const struct user_row *user, uint64_t wanted, bool *lost)
 {
-    const bool holds[ROLE__COUNT] = {[ROLE_BUYER] = user->is_buyer,
-                                     [ROLE_SELLER] = user->is_seller,
-                                     [ROLE_ADMIN] = user->is_admin};
+    uint64_t held = held_by(user), changed = wanted ^ held;
     enum err e = OK;
 
-    if (wants(in, ROLE_SELLER) != user->is_seller)
+    if ((changed & bit_of(ROLE_SELLER)) != 0)
         return fail(ctx, ERR_VALIDATION, "roles",
                     "seller is who has opened a store, and stays one");
-    if (user->is_admin && !wants(in, ROLE_ADMIN) && uuid_equal(user->id, ctx->actor.account))
+    if ((held & changed & bit_of(ROLE_ADMIN)) != 0 && uuid_equal(user->id, ctx->actor.account))
         return fail(ctx, ERR_VALIDATION, "roles", "nobody takes the role admin from himself");
-    if (in->roles.bits == 0)
+    if (wanted == 0)
         return fail(ctx, ERR_VALIDATION, "roles", "must name at least one role");
     for (enum role r = ROLE_BUYER; e == OK && r < ROLE__COUNT; r++) {
-        if (wants(in, r) && !holds[r])
+        if ((changed & wanted & bit_of(r)) != 0)
             e = accounts_grant(ctx, user->id, r);
-        if (!wants(in, r) && holds[r]) {
+        if ((changed & held & bit_of(r)) != 0) {
             e = pg_touch(ctx, ACCOUNTS_REVOKE, NULL, ARG_ID(user->id), ARG_TEXT(role_name(r)));
             if (e == OK)
                 audit_note(ctx, AUDIT_ROLE_REVOKED, user->id, "role", role_name(r));
@@ -115,32 +120,59 @@ change_roles(struct ctx *ctx, const struct user_change *in, const struct user_ro
 }
 
 static enum err
-update(struct req *rq)
+change_active(struct ctx *ctx, const struct user_row *user, bool active, bool *lost)
 {
-    const struct user_change *in = rq->in;
-    struct ctx *ctx = &rq->ctx;
+    if (!active && uuid_equal(user->id, ctx->actor.account))
+        return fail(ctx, ERR_VALIDATION, "is_active", "nobody deactivates himself");
+    enum err e = pg_run(ctx, ACCOUNTS_SET_ACTIVE, ARG_ID(user->id), ARG_BOOL(active));
+    *lost = *lost || !active;
+    if (e == OK && active != user->is_active)
+        audit_note(ctx, active ? AUDIT_ACCOUNT_ACTIVATED : AUDIT_ACCOUNT_DEACTIVATED, user->id,
+                   NULL, NULL);
+    return e;
+}
+
+enum err
+admin_change_account(struct ctx *ctx, struct uuid account, const struct admin_change *c)
+{
     struct user_row user = {0};
     bool lost = false;
 
-    enum err e = pg_run(ctx, ACCOUNTS_LOCK, ARG_ID(rq->ids[0]));
+    enum err e = pg_run(ctx, ACCOUNTS_LOCK, ARG_ID(account));
     if (e == OK)
-        e = pg_one(ctx, ACCOUNTS_ROLES, &user_row, &user, ARG_ID(rq->ids[0]));
-    if (e == OK && input_sent(&user_change, in, "roles"))
-        e = change_roles(ctx, in, &user, &lost);
-    if (e == OK && input_sent(&user_change, in, "is_active")) {
-        if (!in->is_active && uuid_equal(user.id, ctx->actor.account))
-            return fail(ctx, ERR_VALIDATION, "is_active", "nobody deactivates himself");
-        e = pg_run(ctx, ACCOUNTS_SET_ACTIVE, ARG_ID(user.id), ARG_BOOL(in->is_active));
-        lost = lost || !in->is_active;
-        if (e == OK && in->is_active != user.is_active)
-            audit_note(ctx, in->is_active ? AUDIT_ACCOUNT_ACTIVATED : AUDIT_ACCOUNT_DEACTIVATED,
-                       user.id, NULL, NULL);
-    }
+        e = pg_one(ctx, ACCOUNTS_ROLES, &user_row, &user, ARG_ID(account));
+    if (e == OK && (c->sets_roles || c->grants != 0 || c->revokes != 0))
+        e = change_roles(ctx, &user,
+                         ((c->sets_roles ? c->roles : held_by(&user)) | c->grants) & ~c->revokes,
+                         &lost);
+    if (e == OK && c->sets_active)
+        e = change_active(ctx, &user, c->is_active, &lost);
     if (e == OK && lost)
         e = sessions_end_others(ctx, user.id, (struct uuid){{0}}, "by_administrator");
-    if (e == OK && lost)
-        e = keys_recheck(ctx, user.id);
-    return e != OK ? e : reply_rows(rq, ACCOUNTS_ADMIN_SHOW, ARG_ID(user.id));
+    return e == OK && lost ? keys_recheck(ctx, user.id) : e;
+}
+
+enum err
+admin_sign_out(struct ctx *ctx, struct uuid account)
+{
+    enum err e = pg_run(ctx, ACCOUNTS_LOCK, ARG_ID(account));
+
+    return e != OK ? e : sessions_end_others(ctx, account, (struct uuid){{0}}, "by_administrator");
+}
+
+static enum err
+update(struct req *rq)
+{
+    const struct user_change *in = rq->in;
+    const struct admin_change change = {
+        .sets_active = input_sent(&user_change, in, "is_active"),
+        .is_active = in->is_active,
+        .sets_roles = input_sent(&user_change, in, "roles"),
+        .roles = in->roles.bits,
+    };
+    enum err e = admin_change_account(&rq->ctx, rq->ids[0], &change);
+
+    return e != OK ? e : reply_rows(rq, ACCOUNTS_ADMIN_SHOW, ARG_ID(rq->ids[0]));
 }
 
 const struct endpoint admin_user_list = {

@@ -97,6 +97,49 @@ throttle_give_back(struct ctx *ctx, const struct try *t)
                  ARG_TEXT(t->made_at));
 }
 
+/* Every limit that asks by a name, and every one that asks by an account's id, is named here. */
+static const char *const by_name[] = {"sign_in", "reset", "forgot", "contact_told"};
+static const char *const by_id[] = {"totp", "proof", "contact", "password_changed", "api_key"};
+#define BY_NAME (sizeof(by_name) / sizeof(by_name[0]))
+#define BY_ID (sizeof(by_id) / sizeof(by_id[0]))
+
+struct called_row {
+    const char *name, *network; /* network NULL: from anywhere */
+    bool is_id;
+};
+static const struct field called_row_fields[] = {
+    FIELD(struct called_row, name),
+    FIELD(struct called_row, network),
+    FIELD(struct called_row, is_id),
+};
+static const struct input called_row = INPUT(called_row, "NameOrAccount", NULL);
+
+enum err
+throttle_forgive(struct ctx *ctx, struct uuid account, int64_t *touched)
+{
+    struct called_row *rows;
+    size_t count, n = 0;
+
+    enum err e = pg_all(ctx, ACCOUNTS_TRIED_BY, &called_row, &rows, &count, ARG_ID(account));
+    if (e != OK || count == 0)
+        return e != OK ? e : ERR_NOT_FOUND;
+    const char **buckets = arena_array(ctx->arena, count * (BY_NAME + BY_ID), sizeof(*buckets));
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < (rows[i].is_id ? BY_ID : BY_NAME); j++) {
+            uint8_t bucket[SHA256_SIZE];
+            bucket_of(rows[i].is_id ? by_id[j] : by_name[j], rows[i].name, rows[i].network, bucket);
+            buckets[n++] = secret_hex(ctx->arena, bucket, sizeof(bucket));
+        }
+    }
+    return pg_touch(ctx, ACCOUNTS_TRIES_FORGIVE, touched, ARG_TEXTS(buckets, n));
+}
+
+enum err
+throttle_forgive_all(struct ctx *ctx, int64_t *touched)
+{
+    return pg_touch(ctx, ACCOUNTS_TRIES_FORGIVE_ALL, touched, ARG_NONE);
+}
+
 enum err
 throttle_sweep(struct ctx *ctx)
 {

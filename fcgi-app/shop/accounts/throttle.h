@@ -31,6 +31,14 @@ enum err throttle_take(struct ctx *ctx, const char *what, const char *name, cons
 /* Gives it back: it was no failure. In a transaction. */
 void throttle_give_back(struct ctx *ctx, const struct try *t);
 
+/* Forgets what an account has tried and failed: by its names, by itself, from wherever it was
+ * signed in. Tries from elsewhere at its names count in its names. *touched: how many buckets. In a
+ * transaction. ERR_NOT_FOUND if there is no such account. */
+enum err throttle_forgive(struct ctx *ctx, struct uuid account, int64_t *touched);
+
+/* The same for everybody, whoever and whatever. */
+enum err throttle_forgive_all(struct ctx *ctx, int64_t *touched);
+
 /* Removes buckets that are empty, and addresses that are no longer known. In a transaction. */
 enum err throttle_sweep(struct ctx *ctx);
 

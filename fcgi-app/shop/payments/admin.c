@@ -269,34 +269,62 @@ note_resolved(struct ctx *ctx, const struct review_row *p, const struct order *o
     audit_add(ctx, AUDIT_PAYMENT_RESOLVED, p->id, facts, sizeof(facts) / sizeof(facts[0]));
 }
 
+enum err
+payments_decide(struct ctx *ctx, struct uuid payment, bool accepts, struct uuid order,
+                const char *note)
+{
+    struct review_row p = {.currency = ""};
+    struct order o = {.currency = ""};
+    const char *action = accepts ? "accept" : "refund";
+
+    enum err e = lock_review(ctx, payment, accepts ? order : nobody, &p, &o);
+    if (e == OK)
+        e = accepts ? accept(ctx, &p, &o) : send_back(ctx, &p, &o, note);
+    if (e != OK)
+        return e;
+    log_hand(ctx, "payment.resolved", p.id, action);
+    note_resolved(ctx, &p, &o, action);
+    return OK;
+}
+
 static enum err
 resolve(struct req *rq)
 {
     const struct resolve_in *in = rq->in;
-    struct ctx *ctx = &rq->ctx;
-    struct review_row p = {.currency = ""};
-    bool accepts = strcmp(in->action, "accept") == 0;
-    struct order o = {.currency = ""};
+    enum err e = payments_decide(&rq->ctx, rq->ids[0], strcmp(in->action, "accept") == 0,
+                                 in->order_id, in->reason);
 
-    enum err e = lock_review(ctx, rq->ids[0], accepts ? in->order_id : nobody, &p, &o);
+    return e != OK ? e : reply_rows(rq, PAYMENTS_ADMIN_SHOW, ARG_ID(rq->ids[0]));
+}
+
+/* --- payments of which nobody knows ----------------------------------------------------------- */
+
+enum err
+payments_ask_soon(struct ctx *ctx, struct uuid payment)
+{
+    struct order_of_row of = {0};
+    int64_t touched = 0;
+
+    enum err e = pg_one(ctx, PAYMENTS_ADMIN_ORDER_OF, &order_of_row, &of, ARG_ID(payment));
     if (e == OK)
-        e = accepts ? accept(ctx, &p, &o) : send_back(ctx, &p, &o, in->reason);
+        e = pg_touch(ctx, PAYMENTS_ADMIN_ASK, &touched, ARG_ID(payment));
     if (e != OK)
         return e;
-    log_hand(ctx, "payment.resolved", p.id, in->action);
-    note_resolved(ctx, &p, &o, in->action);
-    return reply_rows(rq, PAYMENTS_ADMIN_SHOW, ARG_ID(p.id));
+    if (touched == 0)
+        return fail(ctx, ERR_INVALID_STATUS, "status",
+                    "nobody is asked about a payment that is over, or simulated");
+    audit_note(ctx, AUDIT_PAYMENT_ASKED, payment, NULL, NULL);
+    return OK;
 }
 
 /* --- refunds that wait for a person ----------------------------------------------------------- */
 
-static enum err
-retry(struct req *rq)
+enum err
+refunds_try_again(struct ctx *ctx, struct uuid refund)
 {
-    struct ctx *ctx = &rq->ctx;
     struct refund r;
 
-    enum err e = refunds_lock(ctx, rq->ids[0], &r);
+    enum err e = refunds_lock(ctx, refund, &r);
     if (e != OK)
         return e;
     if (r.reversed)
@@ -310,7 +338,15 @@ retry(struct req *rq)
     outbox_add(ctx, EVENT_REFUND_REQUESTED, r.id, nobody);
     log_hand(ctx, "refund.retried", r.id, NULL);
     audit_note(ctx, AUDIT_REFUND_RETRIED, r.id, NULL, NULL);
-    return reply_rows(rq, REFUNDS_SHOW, ARG_ID(r.id));
+    return OK;
+}
+
+static enum err
+retry(struct req *rq)
+{
+    enum err e = refunds_try_again(&rq->ctx, rq->ids[0]);
+
+    return e != OK ? e : reply_rows(rq, REFUNDS_SHOW, ARG_ID(rq->ids[0]));
 }
 
 const struct endpoint payments_admin_list = {

@@ -143,6 +143,19 @@ void refunds_ask_about(struct ctx *ctx, struct uuid refund);
 enum err payments_claim_doubts(struct ctx *ctx, int64_t limit, struct due_id **ids, size_t *count);
 void payments_recheck(struct ctx *ctx, struct uuid payment);
 
+/* What a person decides (admin.c), each in a transaction, each in the audit log.
+ *
+ * Money in review: it is the order's (`accepts`; `order` nil: the one that the payment names), or
+ * all of it goes back. `note` for the books, or NULL. ERR_NOT_FOUND, ERR_VALIDATION,
+ * ERR_INVALID_STATUS. */
+enum err payments_decide(struct ctx *ctx, struct uuid payment, bool accepts, struct uuid order,
+                         const char *note);
+/* A refund that failed is tried again. ERR_NOT_FOUND, ERR_INVALID_STATUS. */
+enum err refunds_try_again(struct ctx *ctx, struct uuid refund);
+/* soko-jobs asks the provider at its next turn what became of an open payment. ERR_NOT_FOUND,
+ * ERR_INVALID_STATUS. */
+enum err payments_ask_soon(struct ctx *ctx, struct uuid payment);
+
 /* In a transaction: an order that was not paid in time. Closes an open attempt (the provider is
  * asked first), or, if none is open, lets it expire. */
 enum err payments_expire(struct ctx *ctx, struct uuid order);
