@@ -22,6 +22,7 @@
 #include "base/trace.h"
 #include "exchange.h"
 #include "io/http_out.h"
+#include "io/replica.h"
 #include "route_facts.h"
 #include "shop/constraints.h"
 
@@ -37,6 +38,7 @@ struct worker {
     struct fcgi *fcgi;
     struct pg *pg;
     struct cache *cache;
+    struct replica *replica; /* or NULL */
     struct http_out *http;
     struct arena *arena;
     const struct route *table;
@@ -385,6 +387,7 @@ serve_one(const struct worker *w)
     x->rq.ctx.arena = w->arena;
     x->rq.ctx.pg = w->pg;
     x->rq.ctx.cache = w->cache;
+    x->rq.ctx.replica = w->replica;
     x->rq.ctx.http = w->http;
     read_head(x);
     enum err e = serve(x, w);
@@ -394,6 +397,29 @@ serve_one(const struct worker *w)
     fcgi_finish(w->fcgi);
     log_set_trace(NULL, NULL);
     arena_reset(w->arena);
+}
+
+static int64_t
+least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Its connection is made when it is first used. What it does not answer the primary has to, before
+ * the worker's deadline, and before those who wait for the worker are turned away. */
+static struct replica *
+open_replica(const struct pg_options *primary)
+{
+    struct pg_options options = *primary;
+    int64_t ms = least(conf->queue_limit.ms, conf->worker_deadline.ms - conf->statement_timeout.ms);
+
+    if (conf->database_replica_url[0] == '\0')
+        return NULL;
+    options.url = conf->database_replica_url;
+    ms = ms / 2 > 0 ? ms / 2 : 1;
+    options.connect_ms = least(ms, options.connect_ms);
+    options.statement_ms = least(ms, options.statement_ms);
+    return replica_new(&options, conf->replica_lag.ms);
 }
 
 int
@@ -415,6 +441,7 @@ app_serve(int fd, const struct route *table, size_t count, enum pool pool, struc
         .pg = pg_new(&options),
         .cache = cache_new(conf->redis_address, conf->redis_timeout.ms),
         .http = http_out_new("Soko/" SOKO_VERSION),
+        .replica = open_replica(&options),
         .arena = arena_new(),
         .table = table,
         .count = count,
@@ -432,6 +459,7 @@ app_serve(int fd, const struct route *table, size_t count, enum pool pool, struc
     }
     arena_free(w.arena);
     cache_free(w.cache);
+    replica_free(w.replica);
     http_out_free(w.http);
     pg_free(w.pg);
     fcgi_free(w.fcgi);

@@ -112,8 +112,8 @@ none_match_names(const char *header, const char *etag)
     return strcmp(header, "*") == 0 || strstr(header, strchr(etag, '"')) != NULL;
 }
 
-static bool
-is_public(const struct exchange *x)
+bool
+exchange_is_public(const struct exchange *x)
 {
     return x->route != NULL && x->route->cache == CACHE_PUBLIC && x->caller.kind == CREDENTIAL_NONE;
 }
@@ -121,7 +121,7 @@ is_public(const struct exchange *x)
 static void
 write_limits(struct text *head, const struct exchange *x)
 {
-    if (x->limit.key == NULL || x->limit.per_minute == 0 || is_public(x))
+    if (x->limit.key == NULL || x->limit.per_minute == 0 || exchange_is_public(x))
         return;
     text_printf(head,
                 "X-RateLimit-Limit: %lld\r\nX-RateLimit-Remaining: %lld\r\n"
@@ -217,7 +217,7 @@ reply(struct exchange *x, enum err e)
     write_limits(&more, x);
     text_printf(&head, "Status: %d\r\nX-Request-ID: %s\r\n", x->status, x->rq.ctx.request_id);
     text_printf(&head, "Cache-Control: %s\r\n",
-                e == OK && is_public(x) ? "public, max-age=1" : "no-store");
+                e == OK && exchange_is_public(x) ? "public, max-age=1" : "no-store");
     text_add(&head, more.data, more.len);
     send_all(x, &head, &body);
 }

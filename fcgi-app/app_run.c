@@ -7,9 +7,12 @@
  * third commits outcome and answer. The key's lock spans all three. A retry after a crash finds the
  * lock free and the key started, and goes through the steps again; start() then finds its attempt,
  * by itself or by the note that it left with the key.
+ *
+ * Which reads a replica may answer is said by the route's CACHE_PUBLIC.
  */
 #include "base/fault.h"
 #include "exchange.h"
+#include "io/replica.h"
 
 /* A handler that runs again begins with an empty answer. */
 static void
@@ -174,12 +177,26 @@ run_steps(struct exchange *x)
     return e;
 }
 
+/* What nginx may keep for a second, the replica may answer: both have what anybody may see, a
+ * little later. Whoever says who he is may have just changed it, and reads the primary. */
+static enum err
+run_read(struct exchange *x)
+{
+    struct ctx *ctx = &x->rq.ctx;
+    enum err e;
+
+    if (exchange_is_public(x) && replica_is_good(ctx->replica, ctx) &&
+        replica_read(ctx->replica, ctx, read_work, x, &e))
+        return e;
+    return tx_read(ctx, read_work, x);
+}
+
 enum err
 run(struct exchange *x)
 {
     if (x->rq.endpoint->start != NULL)
         return run_steps(x);
     if (x->route->method == GET)
-        return tx_read(&x->rq.ctx, read_work, x);
+        return run_read(x);
     return tx_run(&x->rq.ctx, write_work, x);
 }

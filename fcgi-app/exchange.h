@@ -44,6 +44,9 @@ enum err gate(struct exchange *x);
  * x->rq.reply are the answer. */
 enum err run(struct exchange *x);
 
+/* Whether the answer is the same for all who do not say who they are. */
+bool exchange_is_public(const struct exchange *x);
+
 /* app_reply.c: sends what `e` and x say. */
 void reply(struct exchange *x, enum err e);
 

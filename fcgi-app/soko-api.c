@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "io/cache.h"
 #include "io/pg.h"
+#include "io/replica.h"
 #include "prefork.h"
 #include "providers/outside.h"
 #include "providers/settings.h"
@@ -161,6 +162,7 @@ main(int argc, char **argv)
     enum log_level level = LOG_INFO;
 
     config_check_by("DATABASE_URL", pg_url_fault);
+    config_check_by("DATABASE_REPLICA_URL", replica_url_fault);
     config_check_by("REDIS_ADDRESS", cache_address_fault);
     config_check_by("PASSWORD_DENY_LIST", passwords_list_fault);
     config_check_all_by(settings_check);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "io/cache.h"
 #include "io/pg.h"
+#include "io/replica.h"
 #include "jobs.h"
 #include "prefork.h"
 #include "providers/outside.h"
@@ -85,6 +86,7 @@ main(int argc, char **argv)
         return EX_USAGE;
     }
     config_check_by("DATABASE_URL", pg_url_fault);
+    config_check_by("DATABASE_REPLICA_URL", replica_url_fault);
     config_check_by("REDIS_ADDRESS", cache_address_fault);
     config_check_all_by(settings_check);
     if (!config_load(config, stderr))

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "ctl_table.h"
 #include "io/cache.h"
+#include "io/replica.h"
 #include "shop/accounts/passwords.h"
 
 #include <libgen.h>
@@ -60,6 +61,7 @@ main(int argc, char **argv)
     if (command == NULL)
         return status;
     config_check_by("DATABASE_URL", pg_url_fault);
+    config_check_by("DATABASE_REPLICA_URL", replica_url_fault);
     config_check_by("REDIS_ADDRESS", cache_address_fault);
     config_check_by("PASSWORD_DENY_LIST", passwords_list_fault);
     struct arena *a = arena_new();

@@ -33,6 +33,8 @@ struct config {
     const char *database_url;
     struct span database_connect_timeout;
     struct span statement_timeout;
+    const char *database_replica_url;
+    struct span replica_lag;
     const char *redis_address;
     struct span redis_timeout;
     const char *token_key;

@@ -34,12 +34,14 @@ struct actor {
 
 struct pg;
 struct cache;
+struct replica;
 struct http_out;
 struct effect;
 
 struct ctx {
     struct arena *arena; /* lives as long as this piece of work */
     struct pg *pg;
+    struct replica *replica; /* for reads that may be a little old; NULL: there is none */
     struct cache *cache;
     struct http_out *http; /* for calls to providers; NULL where none are made */
     int64_t now_ms;        /* when the work began, UTC; SQL's now() is the transaction's */

@@ -62,6 +62,8 @@ struct pg_options {
     int64_t statement_ms; /* statement_timeout */
     const struct pg_stmt *stmts;
     int count;
+    bool standby; /* for reads alone: a standby is taken if the url names one, and nothing is ever
+                     written */
     const struct pg_constraint *constraints; /* ends with a row whose name is NULL; or NULL */
 };
 

@@ -21,12 +21,14 @@
 #include <string.h>
 
 #define CHUNK 32
-#define RETRY_MIN_NS INT64_C(100000000)  /* between two attempts to connect: as long as one took,  \
+#define RETRY_MIN_NS                                                                               \
+    INT64_C(100000000)                   /* between two attempts to connect: as long as one took,  \
                                           */
 #define RETRY_MAX_NS INT64_C(1000000000) /* within these */
 #define LOG_AGAIN_NS INT64_C(5000000000) /* between two lines about one outage */
 #define IDLE_MS 10000                    /* a transaction of ours that idles so long is nobody's */
 #define GRACE_MS 2000                    /* beyond statement_timeout, then the server hangs */
+#define STANDBY_GRACE_MS 250             /* there is somebody else to ask */
 #define KEEPALIVE_IDLE "2"     /* s; at most connect_ms in all, which is tcp_user_timeout too */
 #define KEEPALIVE_INTERVAL "1" /* s */
 #define KEEPALIVE_COUNT "3"
@@ -74,6 +76,15 @@ pg_stmt_name(const struct pg *pg, int stmt)
     return pg->options.stmts[stmt].name;
 }
 
+int
+pg_stmt_named(const struct pg *pg, const char *name)
+{
+    for (int i = 1; i < pg->options.count; i++)
+        if (strcmp(pg->options.stmts[i].name, name) == 0)
+            return i;
+    pg_die(name, "the table of statements lacks it");
+}
+
 /* A notice may quote rows; what kind of notice it was is enough. One matters: that a commit was let
  * go, by pg_cancel_backend(), before a standby had confirmed it. */
 static void
@@ -98,20 +109,22 @@ log_outage(struct pg *pg, const char *why)
     if (pg->logged_ns != 0 && now - pg->logged_ns < LOG_AGAIN_NS)
         return;
     pg->logged_ns = now;
-    log_event(LOG_ERROR, EVENT("pg.unavailable"), TEXT("error.message", why));
+    log_event(pg->options.standby ? LOG_WARN : LOG_ERROR, EVENT("pg.unavailable"),
+              TEXT("soko.connection", pg->options.standby ? "replica" : "primary"),
+              TEXT("error.message", why));
 }
 
 /* libpq's words. What it says of an address that it cannot use quotes it, and may so quote the
  * password: "invalid percent-encoded token", "could not translate host name". */
 static const char *
-reason(const PGconn *conn)
+reason(const PGconn *conn, bool is_standby)
 {
     static const char of_server[] = "connection to server";
     const char *why = PQerrorMessage(conn);
 
-    return strncmp(why, of_server, sizeof of_server - 1) == 0
-               ? why
-               : "no server can be looked for at DATABASE_URL";
+    return strncmp(why, of_server, sizeof of_server - 1) == 0 ? why
+           : is_standby ? "no server can be looked for at DATABASE_REPLICA_URL"
+                        : "no server can be looked for at DATABASE_URL";
 }
 
 void
@@ -145,7 +158,8 @@ PGresult *
 pg_next_result(struct pg *pg)
 {
     int64_t limit = pg->options.statement_ms;
-    int wait = limit <= 0 || limit > 86400000 ? -1 : (int)limit + GRACE_MS;
+    int64_t grace = pg->options.standby ? STANDBY_GRACE_MS : GRACE_MS;
+    int wait = limit <= 0 || limit > 86400000 ? -1 : (int)(limit + grace);
 
     if (pg->conn == NULL)
         return NULL;
@@ -334,25 +348,21 @@ try_open(struct pg *pg)
     const char *options = arena_printf(
         pg->arena,
         "-c statement_timeout=%lld -c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 "
-        "-c bytea_output=hex -c idle_in_transaction_session_timeout=%d -c plan_cache_mode=auto "
+        "-c bytea_output=hex -c idle_in_transaction_session_timeout=%d -c plan_cache_mode=auto%s "
         "-c tcp_user_timeout=%lld -c tcp_keepalives_idle=" KEEPALIVE_IDLE
         " -c tcp_keepalives_interval=" KEEPALIVE_INTERVAL
         " -c tcp_keepalives_count=" KEEPALIVE_COUNT,
-        (long long)o->statement_ms, IDLE_MS, (long long)o->connect_ms);
+        (long long)o->statement_ms, IDLE_MS,
+        o->standby ? " -c default_transaction_read_only=on" : "", (long long)o->connect_ms);
     const char *seconds = arena_printf(pg->arena, "%lld", (long long)(o->connect_ms + 999) / 1000);
     const char *user_timeout = arena_printf(pg->arena, "%lld", (long long)o->connect_ms);
-    const char *const names[] = {"dbname",
-                                 "application_name",
-                                 "connect_timeout",
-                                 "options",
-                                 "client_encoding",
-                                 "tcp_user_timeout",
-                                 "keepalives",
-                                 "keepalives_idle",
-                                 "keepalives_interval",
-                                 "keepalives_count",
-                                 NULL};
-    const char *const values[] = {o->url,
+    /* What stands before dbname is a default, which the url may change. */
+    const char *const names[] = {"target_session_attrs", "dbname",           "application_name",
+                                 "connect_timeout",      "options",          "client_encoding",
+                                 "tcp_user_timeout",     "keepalives",       "keepalives_idle",
+                                 "keepalives_interval",  "keepalives_count", NULL};
+    const char *const values[] = {o->standby ? "prefer-standby" : NULL,
+                                  o->url,
                                   o->name,
                                   seconds,
                                   options,
@@ -366,7 +376,7 @@ try_open(struct pg *pg)
 
     pg->conn = pg_race(pg->arena, names, values, o->connect_ms);
     if (pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK) {
-        log_outage(pg, pg->conn == NULL ? "out of memory" : reason(pg->conn));
+        log_outage(pg, pg->conn == NULL ? "out of memory" : reason(pg->conn, o->standby));
         return ERR_SERVICE_UNAVAILABLE;
     }
     PQsetNoticeReceiver(pg->conn, notice, pg);
@@ -378,15 +388,6 @@ try_open(struct pg *pg)
     if (e == ERR_SERVICE_UNAVAILABLE)
         log_outage(pg, "the connection broke while statements were prepared");
     return e;
-}
-
-static int
-control(const struct pg *pg, const char *name)
-{
-    for (int i = 1; i < pg->options.count; i++)
-        if (strcmp(pg->options.stmts[i].name, name) == 0)
-            return i;
-    pg_die(name, "the table of statements lacks it");
 }
 
 static bool
@@ -428,11 +429,11 @@ pg_new(const struct pg_options *options)
     if (pg == NULL)
         pg_die(NULL, "out of memory");
     pg->options = *options;
-    pg->begin = control(pg, "TX_BEGIN");
-    pg->commit = control(pg, "TX_COMMIT");
-    pg->rollback = control(pg, "TX_ROLLBACK");
-    pg->plan_custom = control(pg, "TX_PLAN_CUSTOM");
-    pg->plan_auto = control(pg, "TX_PLAN_AUTO");
+    pg->begin = pg_stmt_named(pg, "TX_BEGIN");
+    pg->commit = pg_stmt_named(pg, "TX_COMMIT");
+    pg->rollback = pg_stmt_named(pg, "TX_ROLLBACK");
+    pg->plan_custom = pg_stmt_named(pg, "TX_PLAN_CUSTOM");
+    pg->plan_auto = pg_stmt_named(pg, "TX_PLAN_AUTO");
     pg->plans = calloc((size_t)options->count, sizeof *pg->plans);
     if (pg->plans == NULL)
         pg_die(NULL, "out of memory");

@@ -38,9 +38,9 @@ static const struct {
     {"57P", TREAT_LOST, ERR_LOST},             /* shutdown, crash of another backend, starting */
     {"08", TREAT_LOST, ERR_LOST},              /* connection_exception */
     {"53300", TREAT_LOST, ERR_SERVICE_UNAVAILABLE}, /* too_many_connections */
-    {"25006", TREAT_LOST, ERR_SERVICE_UNAVAILABLE}, /* read_only: a standby, after failover */
-    {"25P03", TREAT_LOST, ERR_LOST},                /* idle_in_transaction_session_timeout */
-    {"26000", TREAT_LOST, ERR_LOST},                /* a prepared statement has vanished */
+    {"25006", TREAT_LOST, ERR_LOST}, /* read_only: no primary any more; another may be */
+    {"25P03", TREAT_LOST, ERR_LOST}, /* idle_in_transaction_session_timeout */
+    {"26000", TREAT_LOST, ERR_LOST}, /* a prepared statement has vanished */
 };
 
 static const char *

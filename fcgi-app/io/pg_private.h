@@ -87,6 +87,8 @@ struct pg_failure {
 /* pg_connect.c */
 void pg_die(const char *stmt, const char *what) __attribute__((noreturn));
 const char *pg_stmt_name(const struct pg *pg, int stmt);
+/* Aborts if there is none of this name. */
+int pg_stmt_named(const struct pg *pg, const char *name);
 void pg_close(struct pg *pg);
 /* False if the idle connection is gone; notices what the server said meanwhile. */
 bool pg_alive(struct pg *pg);

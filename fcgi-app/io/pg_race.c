@@ -27,6 +27,7 @@
 #define PARAMS_MAX 24
 #define STAGGER_MS 200
 #define SILENCE_MS 1000
+#define LIBPQ_LEAST_MS 2000 /* it counts seconds, from two on */
 #define MS_PER_NS INT64_C(1000000)
 
 struct race {
@@ -244,13 +245,35 @@ one_race(const struct hosts *h, const char *attributes, const char *const *names
     return conn;
 }
 
+static PGconn *
+connect_within(const char *const *names, const char *const *values, int64_t limit_ms)
+{
+    PGconn *conn = PQconnectStartParams(names, values, 1);
+    PostgresPollingStatusType wants = PGRES_POLLING_WRITING;
+    int64_t end = now_ms() + limit_ms;
+
+    while (conn != NULL && PQstatus(conn) != CONNECTION_BAD && wants != PGRES_POLLING_OK &&
+           wants != PGRES_POLLING_FAILED) {
+        struct pollfd fd = {.fd = PQsocket(conn),
+                            .events = wants == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+        int64_t left = end - now_ms();
+
+        if (left <= 0)
+            break; /* a connection that has not come about */
+        if (poll(&fd, 1, (int)left) > 0)
+            wants = PQconnectPoll(conn);
+    }
+    return conn;
+}
+
 PGconn *
 pg_race(struct arena *a, const char *const *names, const char *const *values, int64_t limit_ms)
 {
     struct hosts h = {0};
 
     if (!read_hosts(a, value_of(names, values, "dbname"), &h))
-        return PQconnectdbParams(names, values, 1);
+        return limit_ms < LIBPQ_LEAST_MS ? connect_within(names, values, limit_ms)
+                                         : PQconnectdbParams(names, values, 1);
     const char *attributes = h.attributes;
     if (attributes == NULL)
         attributes = value_of(names, values, "target_session_attrs");

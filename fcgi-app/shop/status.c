@@ -3,6 +3,7 @@
  */
 #include "shop/status.h"
 #include "io/cache.h"
+#include "io/replica.h"
 #include "shop/req.h"
 
 struct migration_row {
@@ -15,6 +16,12 @@ static const char *
 redis_state(struct ctx *ctx)
 {
     return cache_ping(ctx->cache) == CACHE_DOWN ? "degraded" : "ok";
+}
+
+static const char *
+replica_state(struct ctx *ctx)
+{
+    return ctx->replica == NULL ? "none" : replica_is_good(ctx->replica, ctx) ? "ok" : "degraded";
 }
 
 static enum err
@@ -41,6 +48,7 @@ ready(struct req *rq)
     text_member(&rq->reply, "status", "ready");
     text_member(&rq->reply, "postgres", "ok");
     text_member(&rq->reply, "redis", redis_state(&rq->ctx));
+    text_member(&rq->reply, "replica", replica_state(&rq->ctx));
     text_member_int(&rq->reply, "migration", m.version);
     text_putc(&rq->reply, '}');
     return OK;
@@ -58,6 +66,7 @@ show(struct req *rq)
     text_putc(&rq->reply, '{');
     text_member(&rq->reply, "postgres", "ok");
     text_member(&rq->reply, "redis", redis_state(&rq->ctx));
+    text_member(&rq->reply, "replica", replica_state(&rq->ctx));
     text_putc(&rq->reply, '}');
     return OK;
 }
@@ -72,6 +81,8 @@ static const struct out_field ready_fields[] = {
     {"postgres", OUT_TEXT, .one_of = "ok", .eg = "ok", .doc = "PostgreSQL answers"},
     {"redis", OUT_TEXT, .one_of = "ok|degraded", .eg = "ok",
      .doc = "Degraded: sessions are read from PostgreSQL, limits do not count"},
+    {"replica", OUT_TEXT, .one_of = "ok|degraded|none", .eg = "none",
+     .doc = "Degraded: it is away or behind, and PostgreSQL itself answers for the catalogue"},
     {"migration", OUT_INT, .eg = "9", .doc = "The newest migration of the database"},
 };
 static const struct output ready_out = OUTPUT(ready_fields, "Ready");
@@ -79,6 +90,8 @@ static const struct output ready_out = OUTPUT(ready_fields, "Ready");
 static const struct out_field status_fields[] = {
     {"postgres", OUT_TEXT, .one_of = "ok", .eg = "ok", .doc = "PostgreSQL answers"},
     {"redis", OUT_TEXT, .one_of = "ok|degraded", .eg = "ok", .doc = "Redis, which may be lost"},
+    {"replica", OUT_TEXT, .one_of = "ok|degraded|none", .eg = "none",
+     .doc = "A copy of PostgreSQL for catalogue reads, which may be lost too"},
 };
 static const struct output status_out = OUTPUT(status_fields, "Status");
 

@@ -9,6 +9,11 @@ COMMIT
 -- name: TX_ROLLBACK
 ROLLBACK
 
+-- How far the write-ahead log is written, or, on a standby, replayed (io/replica).
+-- name: TX_POSITION
+SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END
+        - '0/0'::pg_lsn)::bigint AS position
+
 -- name: TX_PLAN_CUSTOM
 SET plan_cache_mode = force_custom_plan
 

@@ -94,6 +94,26 @@ def start(server):
     output_of(os.environ['SOKO_DEV'], '_start', os.environ['SOKO_STATE'], server)
 
 
+def reload(*servers, **settings):
+    """Writes settings into the shop's file, has the servers (all, if none is named) read it, and waits until each worker
+    is of the new ones."""
+    path = os.environ['SOKO_CONF']
+    servers = servers or ('soko-api-fast', 'soko-api-hash', 'soko-api-wire', 'jobs')
+    with open(path, encoding='utf-8') as f:
+        lines = [line for line in f.read().splitlines() if line.split('=')[0] not in settings]
+    lines += [f'{name}={value}' for name, value in settings.items()]
+    with open(path, 'w', encoding='utf-8') as f:  # in place: it stays its owner's
+        f.write('\n'.join(lines) + '\n')
+    before = {server: workers(server) for server in servers}
+    for server in servers:
+        os.kill(pid_of(server), signal.SIGHUP)
+    for server in servers:
+        def renewed(server=server):
+            now = workers(server)
+            return len(now) == len(before[server]) and not now & before[server]
+        until(renewed, f'{server} is renewed', 60)
+
+
 class Held:
     """A transaction of the owner's that holds what `statement` locks, for as long as the block is
     entered; wait_for(n) waits until so many others wait for it, one behind the other."""
