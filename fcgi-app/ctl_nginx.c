@@ -29,18 +29,20 @@ ctl_nginx_write(const struct ctl_options *o)
 {
     const char *dir = o->argc > 0 ? o->argv[0] : conf->nginx_dir;
     struct arena *a = arena_new();
-    bool good = site_write(dir, stdout, stderr);
+    int written = site_write(dir, stdout, stderr);
+    struct stat st;
 
-    if (!good) {
+    if (written < 0)
         fputs("sokoctl: the site was not written\n", stderr);
-    } else {
-        if (access(arena_printf(a, "%s/sites-enabled", dir), F_OK) == 0 &&
-            access(arena_printf(a, "%s/sites-enabled/soko", dir), F_OK) != 0)
-            printf("not enabled yet: ln -s ../sites-available/soko %s/sites-enabled/soko\n", dir);
+    if (written >= 0 && lstat(arena_printf(a, "%s/sites-enabled", dir), &st) == 0 &&
+        lstat(arena_printf(a, "%s/sites-enabled/soko", dir), &st) != 0)
+        printf("not enabled yet: ln -s ../sites-available/soko %s/sites-enabled/soko\n", dir);
+    if (written > 0)
         puts("then: nginx -t && systemctl reload nginx");
-    }
+    if (written == 0)
+        puts("nothing has changed");
     arena_free(a);
-    return good ? 0 : CTL_FAILED;
+    return written >= 0 ? 0 : CTL_FAILED;
 }
 
 static const char *

@@ -21,7 +21,7 @@ int
 ctl_routes(const struct ctl_options *o)
 {
     if (o->nginx) {
-        nginx_print_locations(stdout, routes, routes_count);
+        nginx_print_locations(stdout, routes, routes_count, false);
         return 0;
     }
     if (o->json) {

@@ -17,6 +17,12 @@
  * A request runs once, also if its worker dies; but what providers post is the same however often
  * it is told (shop/payments/inbox.c), and M-Pesa tells it once. So a second worker is tried for it.
  *
+ * With several hosts nginx gives a request that it could not send to the next one, and what it has
+ * sent stays where it is: for POST by nginx's own rule, for GET it may run again (site.c says why).
+ * PUT and DELETE nginx would run again, for HTTP calls them idempotent. Theirs is a way of their
+ * own: no next host, and an error leads to a location that looks at $upstream_bytes_sent. That the
+ * host which failed is not asked again is the upstream's rule of one failure (nginx_hosts.c).
+ *
  * The variables ($soko_...) and the included files are those of nginx/soko.conf.in and its
  * snippets. Output: directives of a server block.
  *
@@ -146,49 +152,110 @@ print_pattern(FILE *out, const char *path)
 }
 
 static void
-print_location(FILE *out, const char *path, enum pool pool, size_t body_max, bool cached)
+print_error_page(FILE *out, const struct dress *d)
+{
+    fprintf(out, "error_page %s =%d /_error/%d;\n", d->from, d->status, d->status);
+}
+
+/* What one location needs to know of the rows of its path. */
+struct place {
+    const char *path;
+    enum pool pool;
+    size_t body_max;
+    bool cached;
+    bool once; /* has a PUT or a DELETE, and there is more than one host */
+};
+
+static void
+print_location(FILE *out, const struct place *p)
 {
     fputs("location ", out);
-    if (has_id(path)) {
+    if (has_id(p->path)) {
         fputs("~ ", out);
-        print_pattern(out, path);
+        print_pattern(out, p->path);
     } else {
-        fprintf(out, "= %s", path);
+        fprintf(out, "= %s", p->path);
     }
-    fprintf(out, " {\n    client_max_body_size %zu;\n", body_max);
-    if (strcmp(path, "/metrics") == 0)
+    fprintf(out, " {\n    client_max_body_size %zu;\n", p->body_max);
+    if (strcmp(p->path, "/metrics") == 0)
         fputs("    include soko/scrapers.conf;\n", out);
-    if (has_token(path))
+    if (has_token(p->path))
         fputs("    error_log /dev/null emerg; # its lines would show the token\n", out);
+    if (p->once)
+        fprintf(out, "    if ($soko_once) {\n        rewrite ^ /_once/%s last;\n    }\n",
+                pool_name(p->pool));
     fprintf(out, "    fastcgi_pass soko_%s;\n    include soko/fastcgi.conf;\n",
-            is_webhook(path) ? "hooks" : pool_name(pool));
-    if (is_webhook(path))
+            is_webhook(p->path) ? "hooks" : pool_name(p->pool));
+    if (is_webhook(p->path))
         fputs("    fastcgi_next_upstream error timeout invalid_header non_idempotent;\n"
               "    fastcgi_next_upstream_tries 3;\n"
               "    fastcgi_next_upstream_timeout 0;\n",
               out);
-    if (cached)
+    if (p->cached)
         fputs("    include soko/microcache.conf;\n", out);
     fputs("}\n", out);
 }
 
-void
-nginx_print_locations(FILE *out, const struct route *table, size_t count)
+/* What all rows of the path of row `i` want together. False if an earlier row has said it. */
+static bool
+find_place(const struct route *table, size_t count, size_t i, bool several, struct place *p)
 {
-    for (size_t i = 0; i < count; i++) {
-        size_t body_max = BODY_MIN;
-        bool cached = false, printed = false;
+    *p = (struct place){.path = table[i].path, .pool = table[i].pool, .body_max = BODY_MIN};
+    for (size_t j = 0; j < count; j++) {
+        if (!same_path(table[i].path, table[j].path))
+            continue;
+        if (j < i)
+            return false;
+        size_t wants = route_body_max(&table[j]);
+        p->body_max = wants > p->body_max ? wants : p->body_max;
+        p->cached = p->cached || (table[j].method == GET && table[j].cache == CACHE_PUBLIC);
+        p->once = p->once || (several && (table[j].method == PUT || table[j].method == DELETE));
+    }
+    return true;
+}
 
-        for (size_t j = 0; j < count; j++) {
-            if (!same_path(table[i].path, table[j].path))
-                continue;
-            printed = printed || j < i;
-            size_t wants = route_body_max(&table[j]);
-            body_max = wants > body_max ? wants : body_max;
-            cached = cached || (table[j].method == GET && table[j].cache == CACHE_PUBLIC);
-        }
-        if (!printed)
-            print_location(out, table[i].path, table[i].pool, body_max, cached);
+/* The way of PUT and DELETE to a pool of several hosts. The first host that is there has the
+ * request, and no other: only if not a byte of it was sent, a second one is asked. */
+static void
+print_once(FILE *out, enum pool pool, size_t body_max)
+{
+    const char *name = pool_name(pool);
+
+    fprintf(out,
+            "location = /_once/%s {\n    internal;\n    recursive_error_pages on;\n    "
+            "client_max_body_size %zu;\n"
+            "    fastcgi_next_upstream off;\n    error_page 502 504 = @once_%s;\n",
+            name, body_max, name);
+    for (size_t i = 0; i < DRESSES; i++) {
+        if (dresses[i].status != 503 && dresses[i].status != 504)
+            print_error_page(out, &dresses[i]);
+    }
+    fprintf(out, "    fastcgi_pass soko_%s;\n    include soko/fastcgi.conf;\n}\n", name);
+    fprintf(out,
+            "location @once_%s {\n"
+            "    if ($soko_sent = 504) {\n        return 504;\n    }\n"
+            "    if ($soko_sent) {\n        return 503;\n    }\n"
+            "    client_max_body_size %zu;\n    fastcgi_next_upstream off;\n"
+            "    fastcgi_pass soko_%s;\n    include soko/fastcgi.conf;\n}\n",
+            name, body_max, name);
+}
+
+void
+nginx_print_locations(FILE *out, const struct route *table, size_t count, bool several)
+{
+    size_t once_max[POOL__COUNT] = {0};
+    struct place p;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!find_place(table, count, i, several, &p))
+            continue;
+        print_location(out, &p);
+        if (p.once && p.body_max > once_max[p.pool])
+            once_max[p.pool] = p.body_max;
+    }
+    for (enum pool pool = 0; pool < POOL__COUNT; pool++) {
+        if (once_max[pool] > 0)
+            print_once(out, pool, once_max[pool]);
     }
     /* Without the first, nginx would lead /api to /api/. */
     fprintf(out,
@@ -212,7 +279,7 @@ print_plain(FILE *out, const char *s)
 static void
 print_dress(FILE *out, const struct dress *d)
 {
-    fprintf(out, "error_page %s =%d /_error/%d;\n", d->from, d->status, d->status);
+    print_error_page(out, d);
     fprintf(out, "location = /_error/%d {\n    internal;\n", d->status);
     /* The body is still that of the request: without the 0, 413 would meet itself. */
     fputs("    client_max_body_size 0;\n", out);

@@ -11,8 +11,8 @@
 
 /* One location for each path of the route table, with its pool's upstream, its body cap and, if
  * it is public, the microcache; then the location that gives every other path under /api/ to the
- * fast pool, which answers 404 in JSON. */
-void nginx_print_locations(FILE *out, const struct route *table, size_t count);
+ * fast pool, which answers 404 in JSON. `several`: there is more than one application host. */
+void nginx_print_locations(FILE *out, const struct route *table, size_t count, bool several);
 
 /* error_page lines and internal locations that dress nginx's own errors (400 404 405 408 413 414
  * 429 431 494 495 496 497 500 502 503 504) in the JSON envelope of API.md. */

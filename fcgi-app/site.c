@@ -33,6 +33,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -59,6 +61,7 @@ struct site {
     const char *dir;
     FILE *out, *err;
     struct file *files;
+    int written;
     bool failed;
 };
 
@@ -237,7 +240,7 @@ static void
 print_routes(FILE *out)
 {
     nginx_print_errors(out);
-    nginx_print_locations(out, routes, routes_count);
+    nginx_print_locations(out, routes, routes_count, nginx_has_others(conf->app_hosts));
 }
 
 static void
@@ -449,6 +452,7 @@ place_files(struct site *s)
             return;
         }
         f->made = false;
+        s->written++;
         fprintf(s->out, "%s %s\n", f->is_new ? "new    " : "changed", f->path);
     }
 }
@@ -523,7 +527,7 @@ work(struct site *s)
     clean_up(s);
 }
 
-bool
+int
 site_write(const char *dir, FILE *out, FILE *err)
 {
     struct site s = {.arena = arena_new(), .dir = dir, .out = out, .err = err};
@@ -535,5 +539,5 @@ site_write(const char *dir, FILE *out, FILE *err)
     if (fd >= 0)
         close(fd);
     arena_free(s.arena);
-    return !s.failed;
+    return s.failed ? -1 : s.written;
 }

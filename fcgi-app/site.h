@@ -13,16 +13,16 @@
 #ifndef SOKO_SITE_H
 #define SOKO_SITE_H
 
-#include <stdbool.h>
 #include <stdio.h>
 
 /* Renders all files, and writes those that have changed into `dir`, which exists: each beside the
  * old one, then all are renamed. Files are for everybody to read, as nginx's workers do. What was
- * done is told to `out`, a line a file that changed. False after telling `err` what is wrong, by
- * the setting's or the file's name; then nothing has changed, unless a rename failed. A file in a
+ * done is told to `out`, a line a file that changed; returned is their number. -1 after telling
+ * `err` what is wrong, by the setting's or the file's name: then nothing has changed, unless a
+ * rename failed. A file in a
  * place of ours that we have not written is not touched, and is a fault.
  *
  * `conf` must be loaded. Two at once wait for each other. */
-bool site_write(const char *dir, FILE *out, FILE *err);
+int site_write(const char *dir, FILE *out, FILE *err);
 
 #endif

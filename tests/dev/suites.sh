@@ -27,7 +27,7 @@ list_suites() {
     for f in tests/sim/test_*.py; do
         [[ ! -e $f ]] || say "${f:6}" | sed 's/\.py$//'
     done
-    printf '%s\n' floors asvs systemd_verify hosts lint distcheck canary
+    printf '%s\n' floors asvs systemd_verify site hosts lint distcheck canary
 }
 
 # need FLAVOUR programs|tests: builds it once in this run. One that does not build is one failure,
@@ -241,6 +241,16 @@ run_hosts() {
     sed -n 's/^# figure: /    /p' "$state/log/test/hosts.tap"
 }
 
+# The installed site, in namespaces, which takes root.
+run_site() {
+    local tree=$state/test/site become=()
+    ((EUID == 0)) || become=(sudo)
+    "${become[@]}" rm -rf "$tree"
+    quietly site-install make -C "$clone/build/check" install DESTDIR="$tree" prefix=/usr sysconfdir=/etc
+    suite site "${become[@]}" /usr/bin/python3 -B "$clone/tests/site/test_site.py" "$tree"
+    "${become[@]}" rm -rf "$tree"
+}
+
 # beside FUNCTION ID: runs it as a process of its own, when fewer than $at_once do so. What it prints is
 # kept together; its counts are gathered by gather(), which takes one that left none for a failure.
 beside() {
@@ -357,6 +367,7 @@ cmd_test() {
             suite systemd_verify "$clone/tests/systemd_verify.sh" "$clone/build/check"
             ;;
         hosts) ! need check programs || run_hosts ;;
+        site) ! need check programs || run_site ;;
         asvs) suite asvs /usr/bin/python3 -B tests/security/asvs.py ;;
         lint) suite lint bash "$self" _lint ;;
         canary) suite canary /usr/bin/python3 -B tests/security/canary.py "$state/log/test" ;;
