@@ -22,6 +22,7 @@
 #include "base/trace.h"
 #include "exchange.h"
 #include "io/http_out.h"
+#include "io/metrics.h"
 #include "io/replica.h"
 #include "route_facts.h"
 #include "shop/constraints.h"
@@ -33,6 +34,7 @@
 #define DEFAULT_PER_PAGE 10
 #define AGENT_MAX ((size_t)255)
 #define TOKEN_DIGITS 64
+#define NS_IN_MS INT64_C(1000000)
 
 struct worker {
     struct fcgi *fcgi;
@@ -135,9 +137,12 @@ demand_fresh(struct exchange *x, int64_t open_since)
     int64_t ms = at.units;
     for (int scale = at.scale; scale < 3; scale++)
         ms *= 10;
+    if (at.scale > 3)
+        return OK;
+    metric_observe(METRIC_QUEUE_SECONDS, (clock_ms() - ms) * NS_IN_MS, NO_LABELS);
     if (ms < open_since)
         ms = open_since;
-    if (open_since == 0 || at.scale > 3 || clock_ms() - ms <= conf->queue_limit.ms)
+    if (open_since == 0 || clock_ms() - ms <= conf->queue_limit.ms)
         return OK;
     return fail(&x->rq.ctx, ERR_SERVICE_UNAVAILABLE, NULL, "the shop is overloaded");
 }
@@ -363,7 +368,20 @@ serve(struct exchange *x, const struct worker *w)
 }
 
 static void
-log_request(const struct exchange *x, enum err e, int64_t began_ns)
+count_request(const struct exchange *x, int64_t took_ns)
+{
+    const char *path = x->route != NULL ? x->route->path : "(none)";
+    const char status[] = {(char)('0' + x->status / 100 % 10), (char)('0' + x->status / 10 % 10),
+                           (char)('0' + x->status % 10), '\0'};
+
+    metric_add(METRIC_REQUESTS, 1, LABELS(path, method_name(x->method), status));
+    metric_observe(METRIC_REQUEST_SECONDS, took_ns, LABELS(path));
+    if (x->replayed)
+        metric_add(METRIC_REPLAYS, 1, NO_LABELS);
+}
+
+static void
+log_request(const struct exchange *x, enum err e, int64_t took_ns)
 {
     char id[UUID_TEXT_SIZE];
     bool named = !uuid_is_nil(x->rq.ctx.actor.account);
@@ -372,8 +390,7 @@ log_request(const struct exchange *x, enum err e, int64_t began_ns)
               TEXT("http.request.method", method_name(x->method)),
               TEXT("url.path", x->route != NULL ? x->route->path : "(none)"),
               INT("http.response.status_code", x->status),
-              TEXT("error.code", e != OK ? err_code(e) : NULL),
-              INT("event.duration", clock_mono_ns() - began_ns),
+              TEXT("error.code", e != OK ? err_code(e) : NULL), INT("event.duration", took_ns),
               TEXT("user.id", named ? uuid_text(x->rq.ctx.actor.account, id) : NULL));
 }
 
@@ -393,7 +410,9 @@ serve_one(const struct worker *w)
     enum err e = serve(x, w);
     fault_point(FAULT_BEFORE_ANSWER);
     reply(x, e);
-    log_request(x, e, began);
+    int64_t took = clock_mono_ns() - began;
+    count_request(x, took);
+    log_request(x, e, took);
     fcgi_finish(w->fcgi);
     log_set_trace(NULL, NULL);
     arena_reset(w->arena);

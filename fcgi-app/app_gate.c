@@ -15,6 +15,7 @@
  */
 #include "base/config.h"
 #include "exchange.h"
+#include "io/metrics.h"
 #include "io/token.h"
 #include "io/tx.h"
 #include "shop/accounts/external.h"
@@ -83,6 +84,15 @@ choose_limit(struct exchange *x, bool has_ended)
         break;
     }
     x->limit.burst = x->limit.per_minute;
+}
+
+/* Of which limit the metrics speak. */
+static const char *
+limit_name(const struct exchange *x)
+{
+    if (x->route->limit == LIMIT_SIGN_IN)
+        return "sign_in";
+    return x->limit.unless != NULL ? "account" : "public";
 }
 
 /* What each `who` asks for. A row that is missing admits no role. */
@@ -172,6 +182,7 @@ gate(struct exchange *x)
         cache_gate(ctx->cache, ctx->arena, NULL, NULL, &x->limit);
     }
     if (x->limit.refused) {
+        metric_add(METRIC_RATE_LIMITED, 1, LABELS(limit_name(x)));
         ctx->retry_after_ms = x->limit.retry_after_ms;
         return fail(ctx, ERR_RATE_LIMITED, NULL, "too many requests; wait %d seconds",
                     (int)((x->limit.retry_after_ms + 999) / 1000));

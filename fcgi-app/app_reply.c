@@ -14,6 +14,7 @@
 #define ENVELOPE_MAX ((size_t)64 << 10)
 #define RETRY_AFTER_S 1
 #define ETAG_BYTES 16
+#define JSON "application/json"
 
 static void
 write_pagination(struct text *t, const struct paging *p)
@@ -161,13 +162,19 @@ write_error_headers(struct text *head, const struct exchange *x, enum err e)
         text_printf(head, "Retry-After: %d\r\n", RETRY_AFTER_S);
 }
 
+static const char *
+type_of(const struct exchange *x)
+{
+    return x->rq.endpoint != NULL && x->rq.endpoint->type != NULL ? x->rq.endpoint->type : JSON;
+}
+
 static void
-send_all(struct exchange *x, struct text *head, const struct text *body)
+send_all(struct exchange *x, const char *type, struct text *head, const struct text *body)
 {
     bool bodiless = x->status == 204 || x->status == 304;
 
     if (!bodiless)
-        text_printf(head, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body->len);
+        text_printf(head, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, body->len);
     text_puts(head, "\r\n");
     if (fcgi_send(x->fcgi, head->data, head->len) && !bodiless && x->method != HEAD)
         fcgi_send(x->fcgi, body->data, body->len);
@@ -219,5 +226,5 @@ reply(struct exchange *x, enum err e)
     text_printf(&head, "Cache-Control: %s\r\n",
                 e == OK && exchange_is_public(x) ? "public, max-age=1" : "no-store");
     text_add(&head, more.data, more.len);
-    send_all(x, &head, &body);
+    send_all(x, e == OK ? type_of(x) : JSON, &head, &body);
 }

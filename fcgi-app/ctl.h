@@ -87,6 +87,7 @@ int ctl_routes(const struct ctl_options *o);
 int ctl_errors(const struct ctl_options *o);
 int ctl_nginx_origins(const struct ctl_options *o);
 int ctl_nginx_proxies(const struct ctl_options *o);
+int ctl_metrics(const struct ctl_options *o);
 int ctl_config(const struct ctl_options *o);
 int ctl_config_example(const struct ctl_options *o);
 int ctl_config_secrets(const struct ctl_options *o);

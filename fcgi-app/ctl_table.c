@@ -202,5 +202,7 @@ const struct ctl_command ctl_commands[] = {
     {"config secrets", "", "the names of the secrets, which are files in credentials/", false,
      ctl_config_secrets, NULL},
     {"config", "NAME", "a setting in force", true, ctl_config, NULL},
+    {"metrics", "", "what the services of this machine have counted, as Prometheus reads it", true,
+     ctl_metrics, "The same as GET /metrics, without nginx and workers."},
 };
 const size_t ctl_command_count = sizeof(ctl_commands) / sizeof(ctl_commands[0]);

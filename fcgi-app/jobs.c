@@ -13,6 +13,7 @@
 #include "base/trace.h"
 #include "io/cache.h"
 #include "io/http_out.h"
+#include "io/metrics.h"
 #include "io/pg.h"
 #include "io/tx.h"
 #include "shop/accounts/codes.h"
@@ -187,6 +188,8 @@ deliver(const struct lane_state *l, const struct delivery *d)
 {
     struct arena *a = arena_new();
     struct ctx ctx = fresh_ctx(l, a);
+    int64_t since = clock_mono_ns();
+    const char *outcome = "done";
 
     caused_by(&ctx, d->request_id, d->trace_id, d->sampled);
     fault_point(FAULT_JOB_CLAIMED);
@@ -194,11 +197,14 @@ deliver(const struct lane_state *l, const struct delivery *d)
     fault_point(FAULT_JOB_DONE);
     if (e != OK) {
         struct failure failure = {d, e};
+        outcome = d->attempts >= conf->jobs_max_attempts ? "parked" : "failed";
         e = tx_run(&ctx, fail_work, &failure);
         if (e != OK) /* the lease runs out by itself */
             log_event(LOG_ERROR, EVENT("outbox.not_noted"), INT("soko.outbox.id", d->id),
                       TEXT("error.code", err_code(e)));
     }
+    metric_add(METRIC_DELIVERIES, 1, LABELS(d->consumer, outcome));
+    metric_observe(METRIC_DELIVERY_SECONDS, clock_mono_ns() - since, LABELS(d->consumer));
     log_set_trace(NULL, NULL);
     arena_free(a);
 }

@@ -40,7 +40,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define BODY_MIN ((size_t)1024)         /* some clients send {} where nothing is expected */
+#define BODY_MIN ((size_t)1024) /* some clients send {} where nothing is expected */
 #define BODY_UNKNOWN ((size_t)64 << 10) /* to an unknown path: 404 says more than 413 */
 
 /* What nginx answers instead of its own page. */
@@ -355,7 +355,8 @@ nginx_print_friends(FILE *out, const char *list)
 }
 
 void
-nginx_print_scrapers(FILE *out)
+nginx_print_scrapers(FILE *out, const char *list)
 {
-    fputs("allow 127.0.0.0/8;\nallow ::1;\ndeny all;\n", out);
+    print_list(out, list, "allow ", ";");
+    fputs("deny all;\n", out);
 }

@@ -24,9 +24,9 @@ void nginx_print_errors(FILE *out);
 void nginx_print_origins(FILE *out, const char *list);
 void nginx_print_proxies(FILE *out, const char *list);
 
-/* MAINTENANCE_ALLOW as lines of a geo block, and who may read /metrics, as lines of a location.  */
+/* MAINTENANCE_ALLOW as lines of a geo block, and METRICS_ADDRESSES as lines of a location. */
 void nginx_print_friends(FILE *out, const char *list);
-void nginx_print_scrapers(FILE *out);
+void nginx_print_scrapers(FILE *out, const char *list);
 
 /* ---- nginx_hosts.c ---- */
 

@@ -352,7 +352,8 @@ write_components(struct text *t, const struct route *table, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (table[i].endpoint->in != NULL && table[i].method != GET)
             write_inputs(t, &printed, table[i].endpoint->in);
-        write_outputs(t, &printed, table[i].endpoint->out);
+        if (table[i].endpoint->out != NULL)
+            write_outputs(t, &printed, table[i].endpoint->out);
         if (table[i].endpoint->facets != NULL)
             write_outputs(t, &printed, table[i].endpoint->facets);
     }
@@ -433,14 +434,17 @@ write_parameters(struct text *t, const struct route *r)
     text_putc(t, ']');
 }
 
-/* What a provider wants to hear. */
+/* What a provider wants to hear, or the monitoring. */
 static void
 write_bare_success(struct text *t, const struct route *r)
 {
-    text_printf(t,
-                "\"%d\":{\"description\":\"Heard\",\"content\":{\"application/json\":{\"schema\":{",
-                route_status(r));
-    write_ref(t, r->endpoint->out->name);
+    const struct endpoint *ep = r->endpoint;
+    text_printf(t, "\"%d\":{\"description\":\"Heard\",\"content\":{\"%s\":{\"schema\":{",
+                route_status(r), ep->type != NULL ? "text/plain" : "application/json");
+    if (ep->type != NULL)
+        write_type(t, "string", false);
+    else
+        write_ref(t, ep->out->name);
     text_puts(t, "}}}}");
 }
 

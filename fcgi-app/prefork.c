@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "io/metrics.h"
 #include "prefork_child.h"
 #include "prefork_notify.h"
 
@@ -59,6 +60,7 @@ struct crew {
     int status;
     int told_ready, told_count; /* in the last STATUS */
     int64_t watchdog_due;
+    int64_t looked; /* when the children were counted last */
 };
 
 /* ---- births ---- */
@@ -85,6 +87,7 @@ start_child(struct crew *crew, int place, int64_t now)
         return NULL;
     }
     atomic_store(&c->slot->open_since, crew->open_since);
+    metric_add(METRIC_WORKER_STARTS, 1, NO_LABELS);
     c->next = crew->children;
     crew->children = c;
     return c;
@@ -144,6 +147,7 @@ enforce_deadline(struct crew *crew, int64_t now)
         log_event(LOG_ERROR, EVENT("prefork.deadline"), TEXT("soko.pool", crew->p->name),
                   INT("soko.child_pid", c->pid), INT("soko.slot", c->place),
                   INT("event.duration", now - since));
+        c->overdue = true;
         prefork_child_kill(c);
     }
 }
@@ -229,6 +233,20 @@ vacate(struct crew *crew, const struct child *c, bool retired, int64_t now)
 }
 
 static void
+count_death(const struct child *c, int status, bool retired)
+{
+    bool finished = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    const char *why = c->overdue            ? "deadline"
+                      : c->killed           ? "stop_timeout"
+                      : WIFSIGNALED(status) ? "signal"
+                      : retired             ? "retired"
+                      : finished && c->told ? "told"
+                                            : "failed";
+
+    metric_add(METRIC_WORKER_EXITS, 1, LABELS(why));
+}
+
+static void
 bury(struct crew *crew, struct child *c, int status, int64_t now)
 {
     bool finished = WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -237,6 +255,7 @@ bury(struct crew *crew, struct child *c, int status, int64_t now)
 
     note_ready(crew, c); /* it may have been so for less than a tick */
     log_death(crew, c, status, (finished && c->told != 0) || retired);
+    count_death(c, status, retired);
     if (c->told == 0)
         vacate(crew, c, retired, now);
     prefork_child_free(c);
@@ -314,6 +333,41 @@ tell_systemd(struct crew *crew, int64_t now)
         crew->told_ready = ready;
         crew->told_count = crew->count;
     }
+}
+
+/* ---- the metrics ---- */
+
+/* What is counted from the start on, so that the first of a kind is seen as an increase. */
+static void
+begin_counting(void)
+{
+    static const char *const reasons[] = {"told",         "retired", "deadline",
+                                          "stop_timeout", "signal",  "failed"};
+
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        metric_add(METRIC_WORKER_EXITS, 0, LABELS(reasons[i]));
+    metric_add(METRIC_WORKER_STARTS, 0, NO_LABELS);
+    metric_add(METRIC_EXHAUSTED, 0, NO_LABELS);
+}
+
+static void
+count_children(struct crew *crew, int64_t now)
+{
+    static const char *const names[] = {"starting", "idle", "busy", "leaving"};
+    int64_t counts[] = {0, 0, 0, 0};
+
+    for (const struct child *c = crew->children; c != NULL; c = c->next) {
+        bool busy = atomic_load(&c->slot->busy_since) != 0;
+
+        counts[c->told != 0 ? 3 : !prefork_child_is_ready(c) ? 0 : busy ? 2 : 1]++;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        metric_set(METRIC_WORKERS, counts[i], LABELS(names[i]));
+    metric_set(METRIC_WORKERS_WANTED, crew->count, NO_LABELS);
+    metric_set(METRIC_SEEN, clock_ms() * NS_PER_MS, NO_LABELS);
+    if (counts[1] == 0 && crew->looked != 0)
+        metric_add(METRIC_EXHAUSTED, (uint64_t)(now - crew->looked), NO_LABELS);
+    crew->looked = now;
 }
 
 /* ---- the configuration ---- */
@@ -425,6 +479,7 @@ look_at_everything(struct crew *crew)
         fill_places(crew, now);
     open_pool(crew);
     tell_systemd(crew, now);
+    count_children(crew, now);
 }
 
 static void
@@ -451,6 +506,7 @@ prefork_run(const struct prefork *p)
     sigprocmask(SIG_BLOCK, NULL, &before);
     block_signals(&set);
     prefork_notify_init(&crew.notify);
+    begin_counting();
     log_event(LOG_INFO, EVENT("prefork.start"), TEXT("soko.pool", p->name),
               INT("soko.children", crew.count));
 

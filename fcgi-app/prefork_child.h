@@ -28,6 +28,7 @@ struct child {
     int64_t started;
     int64_t told, told_last; /* when it was told to leave; 0: it was not */
     bool killed;
+    bool overdue; /* killed for its deadline */
 };
 
 /* Forks. The caller has blocked the signals of the parent, so that one that comes before the

@@ -50,7 +50,7 @@ write_row(struct text *t, const struct route *r)
     text_member_bool(t, "takes_key", route_takes_key(r));
     text_member_bool(t, "in_steps", r->endpoint->start != NULL);
     text_member_int(t, "status", route_status(r));
-    text_member(t, "schema", r->endpoint->out->name);
+    text_member(t, "schema", r->endpoint->out != NULL ? r->endpoint->out->name : NULL);
     text_key(t, "errors");
     text_putc(t, '[');
     for (size_t i = 0; i < errors.count; i++) {

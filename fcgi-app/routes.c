@@ -44,6 +44,7 @@ const struct route routes[] = {
 
     {GET,    "/health",                     ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_FREE,      POOL_FAST, CACHE_NEVER,  0,        &status_health},
     {GET,    "/ready",                      ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_FREE,      POOL_FAST, CACHE_NEVER,  0,        &status_ready},
+    {GET,    "/metrics",                    ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_FREE,      POOL_FAST, CACHE_NEVER,  0,        &status_metrics},
     {GET,    API "/status",                 ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_BY_CALLER, POOL_FAST, CACHE_NEVER,  0,        &status_show},
 
     {POST,   API "/auth/register",          ANYONE,    NO_ID,           STRANGER_NONE, LIMIT_SIGN_IN,   POOL_HASH, CACHE_NEVER,  8 * KIB,  &accounts_register},
@@ -224,7 +225,8 @@ fault_in(const struct route *r)
         return "does not say who may call it";
     if (ids_in_path(r->path) != ids_declared(r))
         return "declares other ids than its path has";
-    if (ep == NULL || ep->name == NULL || ep->doc == NULL || ep->tag == NULL || ep->out == NULL)
+    if (ep == NULL || ep->name == NULL || ep->doc == NULL || ep->tag == NULL ||
+        (ep->out == NULL) != (ep->type != NULL) || (ep->type != NULL && !ep->bare))
         return "has an endpoint that says too little";
     if (ep->run == NULL && (ep->start == NULL || ep->call == NULL || ep->finish == NULL))
         return "has an endpoint without work";

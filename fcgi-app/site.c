@@ -261,6 +261,12 @@ print_friends(FILE *out)
     nginx_print_friends(out, conf->maintenance_allow);
 }
 
+static void
+print_scrapers(FILE *out)
+{
+    nginx_print_scrapers(out, conf->metrics_addresses);
+}
+
 /* In the order in which they are written: what others include comes first. */
 static const struct part {
     const char *place;        /* below the folder */
@@ -278,7 +284,7 @@ static const struct part {
     {"soko/origins.conf", NULL, print_origins, false},
     {"soko/proxies.conf", NULL, print_proxies, false},
     {"soko/friends.conf", NULL, print_friends, false},
-    {"soko/scrapers.conf", NULL, nginx_print_scrapers, false},
+    {"soko/scrapers.conf", NULL, print_scrapers, false},
     {"sites-available/soko", "soko.conf.in", NULL, false},
 };
 #define PARTS (sizeof parts / sizeof parts[0])

@@ -10,6 +10,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "io/cache.h"
+#include "io/metrics.h"
 #include "io/pg.h"
 #include "io/replica.h"
 #include "prefork.h"
@@ -184,6 +185,7 @@ main(int argc, char **argv)
         return EX_USAGE;
     }
     our_pool = o.pool;
+    metrics_open(conf->metrics_dir, pool_name(o.pool));
     outside_share();
     return prefork_run(&(struct prefork){.name = pool_name(o.pool),
                                          .config_file = o.config,

@@ -6,6 +6,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "io/cache.h"
+#include "io/metrics.h"
 #include "io/pg.h"
 #include "io/replica.h"
 #include "jobs.h"
@@ -102,6 +103,7 @@ main(int argc, char **argv)
         puts("ok");
         return EXIT_SUCCESS;
     }
+    metrics_open(conf->metrics_dir, "jobs");
     outside_share();
     const struct prefork p = {
         .name = "jobs", .config_file = config, .children = count_lanes, .child = serve_lane};

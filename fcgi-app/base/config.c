@@ -294,6 +294,7 @@ check_paths(struct config_load *l, const struct config *c)
         config_check *fault;
     } paths[] = {
         {"MEDIA_DIR", c->media_dir, listed_path_fault},
+        {"METRICS_DIR", c->metrics_dir, listed_path_fault},
         {"TLS_CERTIFICATE", c->tls_certificate, listed_path_fault},
         {"TLS_CERTIFICATE_KEY", c->tls_certificate_key, listed_path_fault},
         {"ACME_DIR", c->acme_dir, listed_path_fault},
@@ -324,6 +325,7 @@ check_together(struct config_load *l, const struct config *c)
     check_list(l, "MAINTENANCE_ALLOW", c->maintenance_allow, listed_network_fault);
     check_list(l, "NGINX_LISTEN", c->nginx_listen, listed_listen_fault);
     check_list(l, "NGINX_LISTEN_HTTP", c->nginx_listen_http, listed_listen_fault);
+    check_list(l, "METRICS_ADDRESSES", c->metrics_addresses, listed_network_fault);
     check_ends_in_time(l, c, "STATEMENT_TIMEOUT", c->statement_timeout);
     check_ends_in_time(l, c, "PROVIDER_TIMEOUT", c->provider_timeout);
     check_paths(l, c);

@@ -128,6 +128,10 @@ struct config {
     int64_t jobs_batch;
     struct span jobs_sweep;
     struct span audit_seal;
+    const char *metrics_dir;
+    const char *metrics_addresses;
+    struct span metrics_every;
+    struct span metrics_full_every;
     const char *media_dir;
     struct size upload_max_size;
     struct span media_sweep;

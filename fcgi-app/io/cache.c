@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/metrics.h"
 
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
@@ -270,6 +271,14 @@ load_script(struct cache *c)
     return c->sha[0] != '\0';
 }
 
+static enum cache_answer
+count_call(const char *name, int64_t since, enum cache_answer answer)
+{
+    metric_add(METRIC_REDIS, 1, LABELS(name, answer == CACHE_DOWN ? "down" : "ok"));
+    metric_observe(METRIC_REDIS_SECONDS, clock_mono_ns() - since, NO_LABELS);
+    return answer;
+}
+
 /* ---- public ---- */
 
 const char *
@@ -337,13 +346,16 @@ cache_free(struct cache *c)
 enum cache_answer
 cache_get(struct cache *c, struct arena *a, const char *key, const char **value)
 {
-    if (!ready(c))
-        return CACHE_DOWN;
-    return take_value(c, a, command(c, 2, (const char *[]){"GET", key}), value);
+    int64_t since = clock_mono_ns();
+    enum cache_answer answer = CACHE_DOWN;
+
+    if (ready(c))
+        answer = take_value(c, a, command(c, 2, (const char *[]){"GET", key}), value);
+    return count_call("get", since, answer);
 }
 
-enum cache_answer
-cache_set(struct cache *c, const char *key, const char *value, int64_t ttl_ms, bool only_new)
+static enum cache_answer
+set(struct cache *c, const char *key, const char *value, int64_t ttl_ms, bool only_new)
 {
     char ttl[INT_SIZE];
     const char *argv[] = {"SET", key, value, "PX", ttl, "NX"};
@@ -367,7 +379,15 @@ cache_set(struct cache *c, const char *key, const char *value, int64_t ttl_ms, b
 }
 
 enum cache_answer
-cache_ping(struct cache *c)
+cache_set(struct cache *c, const char *key, const char *value, int64_t ttl_ms, bool only_new)
+{
+    int64_t since = clock_mono_ns();
+
+    return count_call("set", since, set(c, key, value, ttl_ms, only_new));
+}
+
+static enum cache_answer
+ping(struct cache *c)
 {
     if (!ready(c))
         return CACHE_DOWN;
@@ -384,19 +404,21 @@ cache_ping(struct cache *c)
 }
 
 enum cache_answer
-cache_gate(struct cache *c, struct arena *a, const char *session_key, const char **session,
-           struct cache_limit *limit)
+cache_ping(struct cache *c)
+{
+    int64_t since = clock_mono_ns();
+
+    return count_call("ping", since, ping(c));
+}
+
+static enum cache_answer
+ask_gate(struct cache *c, struct arena *a, const char *session_key, const char **session,
+         struct cache_limit *limit)
 {
     char each[INT_SIZE], burst[INT_SIZE];
     enum cache_answer answer = CACHE_MISS;
     bool limited = limit != NULL && limit->key != NULL && limit->per_minute > 0;
 
-    if (limit != NULL) {
-        limit->refused = false;
-        limit->remaining = limit->retry_after_ms = limit->reset_ms = 0;
-    }
-    if (session_key == NULL && !limited)
-        return CACHE_MISS;
     if (!ready(c) || (limited && c->sha[0] == '\0' && !load_script(c) && c->conn == NULL))
         return CACHE_DOWN;
     /* A digest that could not be learnt (Redis is loading) fails below like any other error. */
@@ -438,4 +460,19 @@ cache_gate(struct cache *c, struct arena *a, const char *session_key, const char
         take_limit(c, r, limit);
     }
     return answer;
+}
+
+enum cache_answer
+cache_gate(struct cache *c, struct arena *a, const char *session_key, const char **session,
+           struct cache_limit *limit)
+{
+    int64_t since = clock_mono_ns();
+
+    if (limit != NULL) {
+        limit->refused = false;
+        limit->remaining = limit->retry_after_ms = limit->reset_ms = 0;
+    }
+    if (session_key == NULL && (limit == NULL || limit->key == NULL || limit->per_minute <= 0))
+        return CACHE_MISS;
+    return count_call("gate", since, ask_gate(c, a, session_key, session, limit));
 }

@@ -17,7 +17,9 @@
  */
 #include "io/pg_private.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "io/metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +31,7 @@ struct reading {
     bool lost;      /* the connection is of no use */
     bool definite;  /* the first failure was said by the server before COMMIT took effect */
     bool committed; /* COMMIT is acknowledged */
+    int64_t since;  /* when the result before came, or all was sent; monotonic ns */
 };
 
 /* ---- the queue ---- */
@@ -132,6 +135,28 @@ judge(struct ctx *ctx, const struct pg_call *call, const PGresult *r, struct rea
     return OK;
 }
 
+static const char *
+kind_of(const struct pg_failure *f)
+{
+    return f->err == ERR_RERUN             ? "conflict"
+           : f->lost                       ? "lost"
+           : f->err == ERR_REQUEST_TIMEOUT ? "timeout"
+           : f->err == ERR_INTERNAL        ? "other"
+                                           : "refused";
+}
+
+/* The time of a statement is that from the result before it: they come in order. */
+static void
+count_result(const struct pg *pg, const struct pg_call *call, struct reading *reading)
+{
+    int64_t now = clock_mono_ns();
+    const char *name = pg_stmt_name(pg, call->stmt);
+
+    metric_add(METRIC_SQL, 1, LABELS(name));
+    metric_add(METRIC_SQL_SECONDS, (uint64_t)(now - reading->since), LABELS(name));
+    reading->since = now;
+}
+
 static void
 failed(struct ctx *ctx, const struct pg_call *call, const PGresult *r, struct reading *reading)
 {
@@ -145,6 +170,8 @@ failed(struct ctx *ctx, const struct pg_call *call, const PGresult *r, struct re
     struct pg_failure f = pg_failure_of(ctx, name, r);
     reading->err = f.err;
     reading->lost = f.lost;
+    if (name != NULL)
+        metric_add(METRIC_SQL_ERRORS, 1, LABELS(name, kind_of(&f)));
     /* A shutdown while COMMIT itself runs may come after it took effect. */
     reading->definite = said && (!f.lost || call == NULL || call->stmt != ctx->pg->commit);
 }
@@ -156,6 +183,8 @@ read_one(struct ctx *ctx, PGresult *r, struct reading *reading)
     const struct pg_call *call = reading->at < pg->calls_len ? &pg->calls[reading->at] : NULL;
     ExecStatusType status = PQresultStatus(r);
 
+    if (call != NULL && status != PGRES_PIPELINE_ABORTED)
+        count_result(pg, call, reading);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
         if (call != NULL && reading->err == OK) {
             reading->err = judge(ctx, call, r, reading);
@@ -172,10 +201,10 @@ read_one(struct ctx *ctx, PGresult *r, struct reading *reading)
 }
 
 static struct reading
-read_all(struct ctx *ctx)
+read_all(struct ctx *ctx, int64_t since)
 {
     struct pg *pg = ctx->pg;
-    struct reading reading = {0};
+    struct reading reading = {.since = since};
 
     for (;;) {
         PGresult *r = pg_next_result(pg);
@@ -239,9 +268,10 @@ pg_pipeline(struct ctx *ctx)
         if (pg->calls[i].keep != NULL)
             *pg->calls[i].keep = NULL;
     }
+    int64_t since = clock_mono_ns();
     send_all(pg);
     pg->unconfirmed = false;
-    struct reading reading = read_all(ctx);
+    struct reading reading = read_all(ctx, since);
 
     if (pg->unconfirmed) { /* done here, and lost if this machine is: as good as silence */
         log_event(LOG_ERROR, EVENT("pg.unconfirmed"),

@@ -8,6 +8,7 @@
 #include "io/tx.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "io/metrics.h"
 #include "io/pg.h"
 
 #define ATTEMPTS 5
@@ -40,6 +41,16 @@ static bool
 deserves_another(enum err e)
 {
     return e == ERR_RERUN || e == ERR_LOST;
+}
+
+/* Whether attempt `i` is followed by another, which is then counted. */
+static bool
+tries_again(enum err e, int i)
+{
+    if (!deserves_another(e) || i + 1 == ATTEMPTS)
+        return false;
+    metric_add(METRIC_RERUNS, 1, LABELS(e == ERR_LOST ? "lost" : "conflict"));
+    return true;
 }
 
 static enum err
@@ -85,7 +96,7 @@ tx_run(struct ctx *ctx, enum err (*work)(struct ctx *, void *), void *arg)
     for (int i = 0; i < ATTEMPTS; i++) {
         start_clean(ctx);
         e = once(ctx, work, arg, &committed);
-        if (!deserves_another(e))
+        if (!tries_again(e, i))
             break;
     }
     /* Work that is kept may fail and yet be committed; work that meant to be kept may be lost. */
@@ -102,7 +113,7 @@ tx_read(struct ctx *ctx, enum err (*work)(struct ctx *, void *), void *arg)
     for (int i = 0; i < ATTEMPTS; i++) {
         start_clean(ctx);
         e = work(ctx, arg);
-        if (!deserves_another(e))
+        if (!tries_again(e, i))
             break;
     }
     return give_up(ctx, e);

@@ -31,11 +31,13 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/trace.h"
+#include "io/metrics.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -194,8 +196,10 @@ has_answered(enum provider p)
     struct shared *s = &all[p];
 
     atomic_store(&s->failures, 0);
-    if (atomic_load(&s->alone_until) != 0 && atomic_exchange(&s->alone_until, 0) != 0)
+    if (atomic_load(&s->alone_until) != 0 && atomic_exchange(&s->alone_until, 0) != 0) {
+        metric_set(METRIC_BREAKER, 0, LABELS(provider_name(p)));
         log_event(LOG_WARN, EVENT("provider.back"), TEXT("soko.provider", provider_name(p)));
+    }
 }
 
 static void
@@ -207,6 +211,7 @@ has_failed(enum provider p)
 
     if (failures < conf->provider_failures)
         return;
+    metric_set(METRIC_BREAKER, 1, LABELS(provider_name(p)));
     if (atomic_compare_exchange_strong(&s->alone_until, &closed, until))
         log_event(LOG_ERROR, EVENT("provider.left_alone"), TEXT("soko.provider", provider_name(p)),
                   INT("soko.attempts", failures), INT("soko.pause_ms", conf->provider_pause.ms));
@@ -214,17 +219,33 @@ has_failed(enum provider p)
         atomic_store(&s->alone_until, until);
 }
 
+static bool
+is_overwhelmed(enum provider p, int status)
+{
+    return status == 429 || (status >= 500 && !(status == 500 && providers[p].says_500));
+}
+
+/* The outcome of a call, for the metrics. */
+static const char *
+outcome_name(enum provider p, const struct outcome *o)
+{
+    if (o->why != NULL)
+        return o->status == 0 && strcmp(o->word, "unknown") != 0 ? "not_sent" : o->word;
+    return is_overwhelmed(p, o->status) ? "failure" : o->status >= 400 ? "refused" : "success";
+}
+
 static void
 tell(enum provider p, const char *operation, const char *span, const struct outcome *o,
      int64_t since_ns)
 {
     bool good = o->why == NULL;
+    int64_t took = clock_mono_ns() - since_ns;
     const struct log_field fields[] = {
         EVENT("provider.call"),
         TEXT("soko.provider", provider_name(p)),
         TEXT("soko.operation", operation),
         TEXT("event.outcome", o->word),
-        INT("event.duration", clock_mono_ns() - since_ns),
+        INT("event.duration", took),
         TEXT("error.message", o->why),
         TEXT("span.id", span),
         o->status != 0 ? (struct log_field)INT("http.response.status_code", o->status)
@@ -232,6 +253,8 @@ tell(enum provider p, const char *operation, const char *span, const struct outc
         {0},
     };
 
+    metric_add(METRIC_PROVIDER_CALLS, 1, LABELS(provider_name(p), operation, outcome_name(p, o)));
+    metric_observe(METRIC_PROVIDER_SECONDS, took, LABELS(provider_name(p), operation));
     log_write(good ? LOG_INFO : LOG_WARN, fields);
 }
 
@@ -244,12 +267,6 @@ struct guarded {
     const struct http_answer *answer; /* or NULL: no HTTP */
     const char *span;                 /* the call's id in its trace */
 };
-
-static bool
-is_overwhelmed(enum provider p, int status)
-{
-    return status == 429 || (status >= 500 && !(status == 500 && providers[p].says_500));
-}
 
 /* Calls, and draws the conclusions for the breaker. */
 static enum err
@@ -401,6 +418,8 @@ outside_share(void)
         abort();
     }
     all = memory; /* all zeroes, as `own` is */
+    for (int p = 0; p < PROVIDER__COUNT; p++)
+        metric_set(METRIC_BREAKER, 0, LABELS(providers[p].name));
 }
 
 enum err

@@ -81,8 +81,10 @@ struct endpoint {
     const struct input *in; /* of the body, or of the query string for GET; NULL: takes nothing */
     bool raw;  /* takes any body as it is, in rq->raw: a webhook. With it, `in` is NULL */
     bool bare; /* answers without the envelope, what a provider wants to hear; errors keep it */
-    const char *upload;       /* takes a form (multipart/form-data) with one file, in the field of
-                                 this name; NULL: it does not. With it, `in` is NULL */
+    const char *type;   /* Content-Type of such an answer that is no JSON but text/plain; `out`
+                           is NULL then */
+    const char *upload; /* takes a form (multipart/form-data) with one file, in the field of
+                           this name; NULL: it does not. With it, `in` is NULL */
     const struct output *out; /* of one object in the answer */
     enum shape shape;
     const struct output *facets; /* of meta.facets; NULL: it answers none. One schema: "Facets" */

@@ -2,7 +2,9 @@
  * Redis may be lost without anybody losing anything, so its absence is "degraded", never 503.
  */
 #include "shop/status.h"
+#include "base/config.h"
 #include "io/cache.h"
+#include "io/metrics.h"
 #include "io/replica.h"
 #include "shop/req.h"
 
@@ -71,6 +73,15 @@ show(struct req *rq)
     return OK;
 }
 
+/* Not JSON: the text that Prometheus reads. */
+static enum err
+metrics(struct req *rq)
+{
+    if (!metrics_print(&rq->reply, conf->metrics_dir))
+        return fail(&rq->ctx, ERR_SERVICE_UNAVAILABLE, NULL, "METRICS_DIR cannot be read");
+    return OK;
+}
+
 static const struct out_field health_fields[] = {
     {"status", OUT_TEXT, .one_of = "ok", .eg = "ok", .doc = "Always ok: the process answers"},
 };
@@ -116,4 +127,13 @@ const struct endpoint status_show = {
     .doc = "The state of what the shop stands on.",
     .run = show,
     .out = &status_out,
+};
+const struct endpoint status_metrics = {
+    .name = "metrics",
+    .tag = "Status",
+    .doc = "What the services of this machine have counted, for Prometheus; nginx lets in whom "
+           "METRICS_ADDRESSES names.",
+    .run = metrics,
+    .bare = true,
+    .type = METRICS_TYPE,
 };

@@ -6,8 +6,9 @@
 
 #include "shop/endpoint.h"
 
-extern const struct endpoint status_health; /* the process alone */
-extern const struct endpoint status_ready;  /* whether to send it work */
-extern const struct endpoint status_show;   /* PostgreSQL and Redis, for clients */
+extern const struct endpoint status_health;  /* the process alone */
+extern const struct endpoint status_ready;   /* whether to send it work */
+extern const struct endpoint status_show;    /* PostgreSQL and Redis, for clients */
+extern const struct endpoint status_metrics; /* what was counted, for Prometheus */
 
 #endif

@@ -71,7 +71,7 @@ use_shop() {
 }
 
 shop_folders() {
-    folder 700 "$shop" "$shop"/{run,log,conf,tls,pg,redis,nginx,media,fault}
+    folder 700 "$shop" "$shop"/{run,log,conf,tls,pg,redis,nginx,media,metrics,fault}
     [[ $sockets == "$shop/run" ]] && return
     [[ ! -e $sockets || -O $sockets ]] || die "$sockets belongs to somebody else"
     folder 700 "$sockets"
@@ -107,6 +107,7 @@ shop_conf() {
         [SQL_DIR]=$inst/share/soko/sql
         [MESSAGES_DIR]=$inst/share/soko/messages
         [MEDIA_DIR]=$shop/media
+        [METRICS_DIR]=$shop/metrics
         [NGINX_DIR]=$shop/nginx
         [NGINX_TEMPLATES]=$inst/share/soko/nginx
         [NGINX_CACHE]=$shop/nginx/cache
