@@ -1,5 +1,5 @@
 /*
- * soko-jobs: a process for each lane of what happens later.
+ * soko-jobs: a process for each lane of what happens later, and one that watches.
  *
  * main() and nothing clever; exit statuses are those of soko-api.
  */
@@ -14,6 +14,7 @@
 #include "providers/outside.h"
 #include "providers/settings.h"
 #include "shop/messages.h"
+#include "watch.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -45,13 +46,13 @@ usage(FILE *out)
 static int
 count_lanes(void)
 {
-    return LANE__COUNT;
+    return LANE__COUNT + 1;
 }
 
 static int
 serve_lane(struct slot *slot, int index, const volatile sig_atomic_t *stop)
 {
-    return jobs_serve((enum lane)index, slot, stop);
+    return index < LANE__COUNT ? jobs_serve((enum lane)index, slot, stop) : watch_serve(slot, stop);
 }
 
 int

@@ -86,7 +86,7 @@ const struct metric_family metric_families[METRIC__COUNT] = {
     [METRIC_PAYMENTS_OPEN] = {"soko_payments_open", "Payments under way.", METRIC_GAUGE, .shop = true,
         .labels = {"provider", "status"}},
     [METRIC_PAYMENTS_AGE] = {"soko_payments_oldest_open_seconds", "Age of the oldest payment under way; 0: there is none.",
-        METRIC_GAUGE, .seconds = true, .shop = true, .labels = {"status"}},
+        METRIC_GAUGE, .seconds = true, .shop = true, .labels = {"provider", "status"}},
     [METRIC_REVIEW] = {"soko_payments_need_review", "Payments that wait for a person.", METRIC_GAUGE, .shop = true},
     [METRIC_REFUNDS_WAITING] = {"soko_refunds_waiting", "Refunds that have failed for good, and wait for a person.",
         METRIC_GAUGE, .shop = true},

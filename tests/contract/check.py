@@ -83,6 +83,15 @@ class Schema:
         return None
 
 
+class Plain:
+    """What is text, not JSON."""
+
+    def fault(self, x):
+        if x['type'].split(';')[0] != 'text/plain':
+            return f'is {x["type"] or "of no type"}'
+        return 'is JSON' if x['body'] is not None else None
+
+
 class Errors(Schema):
     """The envelope of errors, whoever has made it."""
 
@@ -111,8 +120,9 @@ class Route:
         operation = document['paths'][template][row['method'].lower()]
         for status, response in operation['responses'].items():
             content = response.get('content')
-            self.responses[int(status)] = content and Schema(
-                content['application/json']['schema'], document['components'])
+            self.responses[int(status)] = content and (
+                Plain() if 'text/plain' in content else
+                Schema(content['application/json']['schema'], document['components']))
 
     def fault(self, x):
         """What is wrong with one exchange, or None."""

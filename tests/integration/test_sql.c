@@ -129,7 +129,8 @@ check_output(const struct output *out)
 START_TEST(schemas_are_sound)
 {
     for (size_t i = 0; i < routes_count; i++)
-        check_output(routes[i].endpoint->out);
+        if (routes[i].endpoint->out != NULL) /* what is text has no schema */
+            check_output(routes[i].endpoint->out);
 }
 END_TEST
 
