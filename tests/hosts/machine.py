@@ -49,6 +49,14 @@ host  postgres    replicator            10.77.0.0/24 scram-sha-256
 '''
 
 
+def is_alive(pid):
+    try:
+        with open(f'/proc/{pid}/stat', encoding='utf-8') as f:
+            return f.read().rpartition(')')[2].split()[0] != 'Z'
+    except FileNotFoundError:
+        return False
+
+
 class Machine:
     def __init__(self, network, name, folder, user, inst):
         self.network, self.name, self.user, self.inst = network, name, user, inst
@@ -100,6 +108,8 @@ class Machine:
         process = self.servers.pop(server, None)
         if process is None:
             return
+        with open(f'/proc/{process.pid}/task/{process.pid}/children', encoding='ascii') as f:
+            children = f.read().split()
         process.send_signal(sig)
         try:
             process.wait(30)
@@ -107,6 +117,7 @@ class Machine:
             process.kill()
             process.wait(30)
             raise Failed(f'{server} of {self.name} does not end') from None
+        until(lambda: not any(is_alive(c) for c in children), f'the end of the children of {server} of {self.name}')
 
     def kill_all(self):
         for server in list(self.servers):
@@ -120,13 +131,14 @@ class Machine:
     def conninfo_of_primary(self, all_machines):
         """Whoever of them takes writes. The first answer counts, so nobody needs to say who it is."""
         return (f"host={','.join(m.address for m in all_machines)} port=5432 user=replicator "
-                f"password={PASSWORDS['replicator']} application_name={self.name} target_session_attrs=read-write "
+                f"application_name={self.name} target_session_attrs=read-write "
                 'connect_timeout=2 tcp_user_timeout=3000')
 
     def configure_postgres(self, all_machines, synchronous):
         """`synchronous`: whether a commit waits for one of the others."""
         others = ', '.join(m.name for m in all_machines if m is not self)
         names = f'ANY 1 ({others})' if synchronous else ''
+        self.write('.pgpass', f"*:*:*:replicator:{PASSWORDS['replicator']}\n")  # of HOME
         self.write('conf/pg_ident.conf', f'console {self.user} postgres\n')
         self.write('conf/pg_hba.conf', HBA)
         self.write('conf/postgresql.conf', POSTGRESQL + f'''
@@ -141,10 +153,13 @@ synchronous_standby_names = '{names}'
         if 'postgres' in self.servers:
             self.servers['postgres'].send_signal(signal.SIGHUP)
 
+    def _forget_pid(self):
+        """Of a server that was killed: the pid may be somebody's by now."""
+        if os.path.exists(self.path('pg/postmaster.pid')):
+            os.remove(self.path('pg/postmaster.pid'))
+
     def start_postgres(self):
-        pid_file = self.path('pg/postmaster.pid')
-        if os.path.exists(pid_file):  # it was killed; the pid may be somebody's by now
-            os.remove(pid_file)
+        self._forget_pid()
         self.start('postgres', BIN + '/postgres', '-D', self.path('pg'), '-c',
                    'config_file=' + self.path('conf/postgresql.conf'))
         self.wait_for_postgres()
@@ -175,15 +190,20 @@ synchronous_standby_names = '{names}'
 
     def begin_standby(self, primary):
         self.run(BIN + '/pg_basebackup', '-D', self.path('pg'), '-X', 'stream', '--checkpoint=fast', '--no-sync', '-d',
-                 f"host={primary.address} user=replicator password={PASSWORDS['replicator']}")
+                 f'host={primary.address} user=replicator')
         self.write('pg/standby.signal', '')
         self.start_postgres()
 
     def rewind(self, primary):
-        """The old primary becomes a standby: what only it had is thrown away."""
-        self.run(BIN + '/pg_rewind', '-D', self.path('pg'), '--no-sync', '--config-file=' + self.path('conf/postgresql.conf'),
-                 '--source-server', f"host={primary.address} user=replicator password={PASSWORDS['replicator']} "
-                 'dbname=postgres')
+        """The old primary becomes a standby: what only it had is thrown away. pg_rewind believes the other's
+        control file, which names the new timeline only after a checkpoint: without one it would find nothing to
+        do, and the old primary would come back with another past, and confirm commits that it has not."""
+        primary.sql('CHECKPOINT', 'postgres')
+        self._forget_pid()
+        said = self.run(BIN + '/pg_rewind', '-D', self.path('pg'), '--no-sync', '--config-file=' + self.path('conf/postgresql.conf'),
+                 '--source-server', f'host={primary.address} user=replicator dbname=postgres', both=True)
+        if 'no rewind required' in said:
+            raise Failed(f'{self.name} and {primary.name} are not taken for what they are: {said}')
         self.write('pg/standby.signal', '')
         self.start_postgres()
 

@@ -15,12 +15,13 @@ CLONE_NEWNET = 0x40000000
 SUBNET = '10.77.0.'
 
 
-def run(*command, check=True, timeout=60, **more):
+def run(*command, check=True, timeout=60, both=False, **more):
+    """What it printed on standard output; on both, if that is asked for."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False,
                           stdin=more.pop('stdin', subprocess.DEVNULL), **more)
     if check and done.returncode != 0:
         raise Failed(f'{" ".join(command)}: {done.stderr.strip()}\n{done.stdout.strip()}'.rstrip())
-    return done.stdout
+    return done.stdout + (done.stderr if both else '')
 
 
 def _end_of(namespace):

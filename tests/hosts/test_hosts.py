@@ -13,16 +13,18 @@ Run as root: ./dev test hosts. The folder, the logs' folder, the programs and th
 SOKO_KEPT, SOKO_INST and SOKO_USER.
 """
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 CLONE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(CLONE, 'tests/e2e'))
 
-from traffic import Load, ask  # noqa: E402
+from traffic import AGAIN, Load, ask  # noqa: E402
 from machine import PASSWORDS, TLS_PORT, Machine  # noqa: E402
 from network import Network, run  # noqa: E402
 from soko import Failed, Shop, Suite, check, demand, equal, until  # noqa: E402
@@ -142,7 +144,7 @@ class World:
             email, password = next(line.split()[1:] for line in f if line.startswith('admin'))
         seller = self.shop.new_seller()
         category = self.shop.new_category(self.shop.sign_in(email, password))['id']
-        self.product = self.shop.new_product(seller, category, stock=STOCK)['id']
+        self.product, self.spare = (self.shop.new_product(seller, category, stock=STOCK)['id'] for _ in range(2))
         self.buyers = [self.shop.sign_up(f'Buyer{n}') for n in range(BUYERS)]
         self.sold = 0       # what buyers were told, of all loads
         self.numbers = set()
@@ -255,6 +257,115 @@ def test_the_primary_dies_and_a_standby_is_promoted():
            f'{load.slowest(load.attempts, killed):.1f} s; readers: {load.statuses(load.reads, killed)}, none for '
            f'{load.longest_gap(load.reads, killed):.1f} s')
     world.primary = new
+    world.demand_books()
+
+
+def order_at(shop, buyer, key, product):
+    """One order of one piece. Gives the status, 0 for none, and the answer."""
+    return ask(shop, 'POST', '/orders', {
+        'shipping_address': 'Moi Avenue 12, Nairobi', 'payment_method': 'cash_on_delivery',
+        'items': [{'product_id': product, 'quantity': 1}]}, buyer['access_token'], {'Idempotency-Key': key})
+
+
+def orders_at(machine):
+    return int(machine.sql('SELECT count(*) FROM orders'))
+
+
+def timeline(primary):
+    return str(int(primary.sql('SELECT pg_walfile_name(pg_current_wal_lsn())')[:8], 16))
+
+
+WAITS = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+
+@suite.test
+def test_the_old_primary_returns_and_acknowledges_nothing():
+    """Machine two is switched on again with all that it had: it takes itself for the primary, has its own nginx
+    and pools, and they find it first in their list. Nobody fences it. What it takes, no standby confirms, so
+    nobody is told that it was done: not by the first answer, not by its repetition under the same key, not if
+    the wait is cancelled, not after a restart. The same key at the real shop is one order."""
+    old = world.two
+    # Two buyers of two things, so that neither waits for what the other has locked.
+    first, second = [(b, secrets.token_hex(12), p) for b, p in zip(world.buyers, (world.product, world.spare))]
+    world.network.mend('two')
+    old.start_postgres()
+    equal(old.sql('SELECT pg_is_in_recovery()'), 'f', 'the old primary, in its old role')
+    old.start_pools()
+    old.start_nginx(CLONE, [old], world.tls, world.media)
+    stale = world.shop_at(old)
+    until(lambda: ask(stale, 'GET', '/health')[0] == 200, 'the shop of the old primary')
+    before, there = orders_at(old), orders_at(world.primary)
+
+    def refused(order, words):
+        status, a = order_at(stale, *order)
+        check(status in AGAIN, f'{words}: {a!r}')
+        return status
+
+    began = time.monotonic()
+    status = refused(first, 'an order that hangs')
+    figure(f'an order at the old primary, which no standby confirms: {status} after {time.monotonic() - began:.1f} s')
+    equal(old.sql(f'SELECT count(*) {WAITS}'), '1', 'commits that wait for a standby')
+    refused(first, 'its repetition, while it hangs')
+
+    # Somebody cancels what hangs: PostgreSQL says COMMIT to whoever waits, with a warning.
+    answers = []
+    other = threading.Thread(target=lambda: answers.append(order_at(stale, *second)))
+    other.start()
+    until(lambda: old.sql(f'SELECT count(*) {WAITS}') == '2', 'a second commit that waits')
+    equal(old.sql(f'SELECT bool_and(pg_cancel_backend(pid)) {WAITS}'), 't', 'cancelled')
+    other.join()
+    check(answers[0][0] in AGAIN, f'an order whose wait was cancelled: {answers[0][1]!r}')
+    equal(orders_at(old), before + 2, 'orders at the old primary alone')
+    for order in (first, second):
+        refused(order, 'the repetition of an order that is there alone')
+
+    # Nor does a restart, which forgets who waited, make an answer of it.
+    old.kill('postgres')
+    old.start_postgres()
+    for order in (first, second):
+        refused(order, 'its repetition after a restart')
+    equal(orders_at(old), before + 2, 'orders at the old primary alone')
+    equal(orders_at(world.primary), there, 'orders at the primary')
+
+    for order in (first, second):
+        status, a = order_at(world.shop, *order)
+        check(status == 201 and not a.headers.get('idempotent-replayed'), f'the same key at the real shop: {a!r}')
+        if order is first:
+            world.sold += 1
+            world.numbers.add(a.data['order_number'])
+    equal(orders_at(world.primary), there + 2, 'orders at the primary')
+    old.kill_all()
+    world.demand_books()
+
+
+@suite.test
+def test_the_old_primary_becomes_a_standby():
+    """pg_rewind throws away what only it had; commits are confirmed by it from there on. Then the roles are
+    given back on purpose, under load: the primary stops, after its standbys have received all of it."""
+    old, new = world.two, world.primary
+    began = time.monotonic()
+    old.rewind(new)
+    others = {m.name for m in world.machines if m is not new}
+    until(lambda: world.confirming(new) == others, 'two standbys again', 60)
+    until(lambda: old.sql('SELECT received_tli FROM pg_stat_wal_receiver') == timeline(new), "the new primary's timeline")
+    until(lambda: orders_at(old) == orders_at(new), 'the orders of the new primary, and no others')
+    figure(f'the old primary is a standby again {time.monotonic() - began:.1f} s after pg_rewind began')
+    old.start_redis()
+    before = world.programs()
+    with world.load() as load:
+        flowing(load, 'orders before the switch')
+        began = time.monotonic()
+        new.kill('postgres', signal.SIGINT)
+        until(lambda: old.sql('SELECT pg_promote()', 'postgres') == 't', 'promotion')
+        new.write('pg/standby.signal', '')
+        new.start_postgres()
+        until(lambda: world.confirming(old) == {m.name for m in world.machines if m is not old}, 'two standbys', 60)
+        flowing(load, 'orders after the switch', 100)
+    world.keep(load)
+    world.primary = old
+    equal(world.programs(), before, 'the processes of Soko: none was started anew')
+    figure(f'roles exchanged on purpose: no order for {load.longest_gap(load.attempts, began):.1f} s, buyers got '
+           f'{load.statuses(load.attempts, began)}')
     world.demand_books()
 
 
