@@ -117,6 +117,11 @@ class Machine:
             process.kill()
             process.wait(30)
             raise Failed(f'{server} of {self.name} does not end') from None
+        for child in children if sig == signal.SIGKILL else ():
+            try:
+                os.kill(int(child), sig)
+            except ProcessLookupError:
+                pass
         until(lambda: not any(is_alive(c) for c in children), f'the end of the children of {server} of {self.name}')
 
     def kill_all(self):
