@@ -108,13 +108,17 @@ class World:
         return set(primary.sql("SELECT application_name FROM pg_stat_replication WHERE state = 'streaming' AND "
                                "sync_state = 'quorum'", 'postgres').split())
 
-    def url(self, role, machines):
+    @staticmethod
+    def url(role, machines, which='read-write'):
         return (f"postgresql://{role}:{PASSWORDS[role]}@{','.join(m.address for m in machines)}/soko"
-                '?target_session_attrs=read-write')
+                f'?target_session_attrs={which}')
 
-    def settings(self):
+    def settings(self, machine):
+        """Those of an application host, which reads the catalogue at its own standby if it has one."""
+        replicas = sorted((m for m in self.machines if m is not self.two), key=lambda m: m is not machine)
         return {
             'SOKO_ENV': 'demo', 'DATABASE_URL': self.url('soko_app', [self.two, self.three, self.one]),
+            'DATABASE_REPLICA_URL': self.url('soko_app', replicas, 'prefer-standby'), 'REPLICA_LAG': '1s',
             'REDIS_ADDRESS': f'{self.two.address}:6379',
             'TOKEN_KEY': self.secret, 'DATA_KEY': self.secret[::-1], 'SQL_DIR': INST + '/share/soko/sql',
             'MESSAGES_DIR': INST + '/share/soko/messages', 'MEDIA_DIR': self.media, 'WORKERS_FAST': '4',
@@ -123,9 +127,9 @@ class World:
 
     def configure(self):
         for m in self.machines:
-            m.configure_soko(self.settings())
+            m.configure_soko(self.settings(m))
         self.one.write('conf/owner.conf', ''.join(f'{k}={v}\n' for k, v in {
-            **self.settings(), 'DATABASE_URL': self.url('soko_owner', [self.two, self.three, self.one])}.items()))
+            **self.settings(self.one), 'DATABASE_URL': self.url('soko_owner', [self.two, self.three, self.one])}.items()))
 
     def start_shop(self):
         for m in (self.one, self.three):
@@ -142,9 +146,10 @@ class World:
     def people(self):
         with open(self.one.path('conf/accounts'), encoding='utf-8') as f:
             email, password = next(line.split()[1:] for line in f if line.startswith('admin'))
-        seller = self.shop.new_seller()
+        seller = self.seller = self.shop.new_seller()
         category = self.shop.new_category(self.shop.sign_in(email, password))['id']
         self.product, self.spare = (self.shop.new_product(seller, category, stock=STOCK)['id'] for _ in range(2))
+        self.goods = self.shop.new_product(seller, category)
         self.buyers = [self.shop.sign_up(f'Buyer{n}') for n in range(BUYERS)]
         self.sold = 0       # what buyers were told, of all loads
         self.numbers = set()
@@ -224,6 +229,51 @@ def test_an_application_host_dies():
         until(lambda: world.confirming(world.two) == {'one', 'three'}, 'machine three as a standby', 60)
         flowing(load, 'orders with machine three')
     world.keep(load)
+    world.demand_books()
+
+
+def readers_at(machine):
+    """Connections of workers that have read of the catalogue there."""
+    return int(machine.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'soko_app' AND query ~ 'FROM products'"))
+
+
+def price_seen(product):
+    """The price in the list that anybody may see, of an answer that was made now."""
+    a = world.shop.call('GET', f'/products?search={product["name"].split()[1]}&max_price={time.monotonic_ns() % 10**8 + 10**6}')
+    return demand(a, 200).data[0]['price'] if a.data else None
+
+
+@suite.test
+def test_the_replica_lags_and_dies():
+    """The catalogue is read at the standby of each application host. One that is behind is not asked, and nor
+    is one that is gone; no reader notices."""
+    for m in (world.one, world.three):
+        until(lambda machine=m: price_seen(world.goods) and readers_at(machine) > 0, f'readers at {m.name}')
+        m.sql('SELECT pg_wal_replay_pause()', 'postgres')
+    seller = world.seller['access_token']
+    demand(world.shop.call('PUT', f'/products/{world.goods["id"]}', {'price': '123'}, seller), 200)
+    began = old = time.monotonic()
+    seen = []
+    while len(seen) < 60:
+        seen.append(price_seen(world.goods))
+        if seen[-1] != '123':
+            seen, old = [], time.monotonic()
+        check(time.monotonic() < began + 60, 'readers see a new price, while both standbys replay nothing')
+    figure(f'both standbys stand still: an old price was seen for {old - began:.1f} s, with REPLICA_LAG=1s')
+    for m in (world.one, world.three):
+        m.sql('SELECT pg_wal_replay_resume()', 'postgres')
+    with world.load() as load:
+        flowing(load, 'orders before')
+        began = time.monotonic()
+        world.one.kill('postgres')
+        flowing(load, 'orders while one standby is gone', 100)
+        world.one.start_postgres()
+        until(lambda: world.confirming(world.two) == {'one', 'three'}, 'the standby again', 60)
+    world.keep(load)
+    figure(f'the replica of machine one is killed: readers got {load.statuses(load.reads, began)}, none for '
+           f'{load.longest_gap(load.reads, began):.1f} s')
+    equal(load.statuses(load.reads), f'{len(load.reads)} x 200', 'answers to readers')
+    equal(load.statuses(load.attempts), f'{load.count()} x 201', 'answers to buyers')
     world.demand_books()
 
 
