@@ -91,6 +91,7 @@ int ctl_metrics(const struct ctl_options *o);
 int ctl_config(const struct ctl_options *o);
 int ctl_config_example(const struct ctl_options *o);
 int ctl_config_secrets(const struct ctl_options *o);
+int ctl_nginx_check(const struct ctl_options *o);
 int ctl_nginx_write(const struct ctl_options *o);
 int ctl_maintenance_on(const struct ctl_options *o);
 int ctl_maintenance_off(const struct ctl_options *o);

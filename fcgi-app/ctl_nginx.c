@@ -45,6 +45,18 @@ ctl_nginx_write(const struct ctl_options *o)
     return written >= 0 ? 0 : CTL_FAILED;
 }
 
+int
+ctl_nginx_check(const struct ctl_options *o)
+{
+    int changes = site_compare(o->argc > 0 ? o->argv[0] : conf->nginx_dir, stdout, stderr);
+
+    if (changes > 0)
+        puts("then: sokoctl nginx write && nginx -t && systemctl reload nginx");
+    if (changes == 0)
+        puts("nothing would change");
+    return changes == 0 ? 0 : CTL_FAILED;
+}
+
 static const char *
 switch_path(struct arena *a)
 {

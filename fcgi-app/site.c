@@ -61,6 +61,7 @@ struct site {
     const char *dir;
     FILE *out, *err;
     struct file *files;
+    bool write; /* else only say what would be written */
     int written;
     bool failed;
 };
@@ -463,6 +464,18 @@ place_files(struct site *s)
     }
 }
 
+static void
+tell_files(struct site *s)
+{
+    for (size_t i = 0; i < PARTS; i++) {
+        if (!s->files[i].changed)
+            continue;
+        s->written++;
+        fprintf(s->out, "would %s %s\n", s->files[i].is_new ? "make  " : "change",
+                s->files[i].path);
+    }
+}
+
 /* Nothing of a run that failed stays. */
 static void
 clean_up(struct site *s)
@@ -526,6 +539,10 @@ work(struct site *s)
     }
     if (s->failed)
         return;
+    if (!s->write) {
+        tell_files(s);
+        return;
+    }
     make_folder(s, "soko");
     make_folder(s, "sites-available");
     make_files(s);
@@ -533,10 +550,10 @@ work(struct site *s)
     clean_up(s);
 }
 
-int
-site_write(const char *dir, FILE *out, FILE *err)
+static int
+run(const char *dir, bool write, FILE *out, FILE *err)
 {
-    struct site s = {.arena = arena_new(), .dir = dir, .out = out, .err = err};
+    struct site s = {.arena = arena_new(), .dir = dir, .write = write, .out = out, .err = err};
 
     s.files = arena_array(s.arena, PARTS, sizeof *s.files);
     int fd = lock(&s);
@@ -546,4 +563,16 @@ site_write(const char *dir, FILE *out, FILE *err)
         close(fd);
     arena_free(s.arena);
     return s.failed ? -1 : s.written;
+}
+
+int
+site_write(const char *dir, FILE *out, FILE *err)
+{
+    return run(dir, true, out, err);
+}
+
+int
+site_compare(const char *dir, FILE *out, FILE *err)
+{
+    return run(dir, false, out, err);
 }

@@ -25,4 +25,7 @@
  * `conf` must be loaded. Two at once wait for each other. */
 int site_write(const char *dir, FILE *out, FILE *err);
 
+/* The same, but nothing is written: told and counted is what would be. */
+int site_compare(const char *dir, FILE *out, FILE *err);
+
 #endif

@@ -19,12 +19,15 @@
 
 /* What changes the schema, or takes or gives all of it, acts as its owner; all else as the workers.
  */
-static bool
-acts_as_owner(const struct ctl_command *command)
-{
-    static const char *const words[] = {"migrate", "backup", "restore"};
+static const char *const owners[] = {"migrate", "backup", "restore", NULL};
 
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+/* What a machine needs that has nginx alone, and no secrets. */
+static const char *const of_nginx[] = {"nginx", "maintenance", NULL};
+
+static bool
+is_one_of(const struct ctl_command *command, const char *const *words)
+{
+    for (size_t i = 0; words[i] != NULL; i++) {
         size_t len = strlen(words[i]);
         if (strncmp(command->words, words[i], len) == 0 &&
             (command->words[len] == ' ' || command->words[len] == '\0'))
@@ -46,8 +49,8 @@ find_shop(struct arena *a, struct ctl_options *o, const struct ctl_command *comm
         return;
     const char *dir = dirname(arena_strdup(a, o->config));
     config_credentials_in(arena_printf(a, "%s/credentials", dir),
-                          acts_as_owner(command) ? arena_printf(a, "%s/credentials/owner", dir)
-                                                 : NULL);
+                          is_one_of(command, owners) ? arena_printf(a, "%s/credentials/owner", dir)
+                                                     : NULL);
 }
 
 int
@@ -66,6 +69,8 @@ main(int argc, char **argv)
     config_check_by("PASSWORD_DENY_LIST", passwords_list_fault);
     struct arena *a = arena_new();
     find_shop(a, &o, command);
+    if (is_one_of(command, of_nginx))
+        config_without_secrets();
     if ((command->needs_config || o.config != NULL) && !config_load(o.config, stderr)) {
         arena_free(a);
         return EX_CONFIG;

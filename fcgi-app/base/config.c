@@ -45,6 +45,7 @@ static struct arena *arena_now, *arena_before;
 
 static config_check *checks[SETTINGS]; /* a setting; NULL: its row says it all */
 static config_check_all *check_all;    /* or NULL */
+static bool without_secrets;
 
 const char *
 config_env_name(const struct setting *s, char out[NAME_SIZE])
@@ -226,6 +227,10 @@ read_slot(struct config_load *l, size_t i, struct config *c)
     int64_t n = 0;
 
     config_env_name(s, name);
+    if (slot->value == NULL && s->secret && without_secrets) {
+        put_instead(s, slot, to);
+        return;
+    }
     if (slot->value == NULL) {
         config_source_fault(l, name,
                             "is missing: set it in the environment, in the file of --config%s",
@@ -347,6 +352,12 @@ void
 config_check_all_by(config_check_all *check)
 {
     check_all = check;
+}
+
+void
+config_without_secrets(void)
+{
+    without_secrets = true;
 }
 
 void

@@ -37,7 +37,7 @@ const struct setting settings[] = {
     ROW(log_level, "info", 0, 16, .one_of = "debug|info|warn|error",
         .doc = "the least level that is logged"),
     ROW(database_url, NULL, 1, 4096, .secret = true,
-        .doc = "PostgreSQL, as postgresql://user:password@host/soko or key=value pairs; of several hosts with commas, who takes writes"),
+        .doc = "PostgreSQL, postgresql://user:password@host/soko; of several hosts, with commas, the primary"),
     ROW(database_connect_timeout, "3s", 1, 5 * MINUTE,
         .doc = "how long a connection to PostgreSQL may take to open, and its machine may be silent"),
     ROW(statement_timeout, "5s", 1, HOUR,

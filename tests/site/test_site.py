@@ -253,6 +253,17 @@ def test_nginx_likes_the_installed_site():
 
 
 @suite.test
+def test_a_machine_of_nginx_alone_has_no_secrets():
+    fresh()
+    configure(DATABASE_URL=None, TOKEN_KEY=None, DATA_KEY=None, APP_HOSTS='10.0.0.5,10.0.0.6')
+    ctl('nginx', 'write')
+    good('without secrets')
+    for words in (('maintenance', 'on'), ('maintenance', 'status'), ('maintenance', 'off')):
+        ctl(*words)
+    check('TOKEN_KEY: is missing' in ctl('audit', 'list', ok=False).stderr, 'others need them')
+
+
+@suite.test
 def test_a_machine_without_ipv6_is_told_so():
     knob = '/proc/sys/net/ipv6/conf/lo/disable_ipv6'
     fresh()
@@ -278,7 +289,12 @@ def test_it_says_what_changed_and_leaves_the_rest_alone():
     before = {path: os.stat(path).st_mtime_ns for path in files}
     equal(ctl('nginx', 'write').stdout.splitlines(), ['nothing has changed'], 'again')
     equal({path: os.stat(path).st_mtime_ns for path in files}, before, 'nothing was written')
+    equal(ctl('nginx', 'check').stdout.splitlines(), ['nothing would change'], 'check')
     configure(CORS_ORIGINS='https://app.example.com', LIMIT_SIGNED_IN='240')
+    done = ctl('nginx', 'check', ok=False)
+    equal((done.returncode, done.stdout.splitlines()[:2]),
+          (1, ['would change /etc/nginx/soko/origins.conf', f'would change {SITE}']), 'check')
+    equal(everything(), files, 'it only says so')
     said = ctl('nginx', 'write').stdout.splitlines()
     equal(said, ['changed /etc/nginx/soko/origins.conf', f'changed {SITE}', 'then: nginx -t && systemctl reload nginx'],
           'a setting')

@@ -529,6 +529,20 @@ START_TEST(test_folders_of_secrets)
 }
 END_TEST
 
+START_TEST(test_without_secrets)
+{
+    unsetenv("TOKEN_KEY");
+    unsetenv("DATABASE_URL");
+    ck_assert(!load(NULL));
+    config_without_secrets();
+    ck_assert_msg(load(NULL), "%s", faults);
+    ck_assert_str_eq(conf->token_key, "");
+    ck_assert_str_eq(conf->database_url, "");
+    setenv("TOKEN_KEY", "short", 1); /* one that is there must be good all the same */
+    ck_assert(!load(NULL));
+}
+END_TEST
+
 START_TEST(test_prints)
 {
     static char help[40000];
@@ -570,6 +584,7 @@ fill(TCase *tcase)
     tcase_add_test(tcase, test_lists);
     tcase_add_test(tcase, test_folder);
     tcase_add_test(tcase, test_folders_of_secrets);
+    tcase_add_test(tcase, test_without_secrets);
     tcase_add_test(tcase, test_prints);
 }
 
