@@ -1,11 +1,18 @@
 /*
- * io/cache: Redis by hiredis, one blocking connection a worker.
+ * io/cache: Redis, or the first of several that answers, and what is asked of it.
  *
- * Every failure is the same answer, CACHE_DOWN, so there is one place, drop(), that closes a
- * connection and one, log_down(), that says so. After a failure nothing is tried for 250 ms. A
- * connection that Redis closed while it was idle is no outage: it is found before the next command
- * and made anew at once. Redis that answers with an error (LOADING, OOM, READONLY) is down for that
- * answer only; the connection is kept.
+ * Every failure is the same answer, CACHE_DOWN. A connection that Redis closed while it was idle is
+ * no outage: it is found before the next command and made anew at once. Redis that answers with an
+ * error (LOADING, OOM, READONLY) is down for that answer, and, if there is another, for a while.
+ *
+ * Of several servers the first in the list that answers is used, by all workers alike as far as
+ * they can know, and the first again as soon as it is back. Nothing is copied from one to another:
+ * a counter begins anew, a copy is read again from the truth. But what overrides a copy (the
+ * tombstone of a session) is written to all that can be reached, so that a switch forgets none; a
+ * server that could not be reached then may know a living copy still, for what is left of its life.
+ * Rejected: Sentinel and Cluster (what is kept here is not worth their care), and spreading the
+ * keys over the servers (a server that is away would take its share with it, and hosts that see
+ * different servers would not find each other's).
  *
  * The rate limit is GCRA in a Lua script: one key holds the theoretical arrival time of the next
  * request in microseconds of Redis's clock. A fixed window in INCR + EXPIRE was rejected: it lets
@@ -16,21 +23,19 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/cache_server.h"
 #include "io/metrics.h"
 
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 
-#define RETRY_NS INT64_C(250000000)
 #define LOG_AGAIN_NS INT64_C(1000000000)
 #define SHA1_DIGITS 40
 #define INT_SIZE 21
+#define NONE (-1)
 
 /* KEYS: the bucket, the session. ARGV: microseconds per request, burst, the session's value for
  * which nothing is counted. Returns refused, remaining, retry after and reset, the last two in
@@ -53,14 +58,10 @@ static const char gcra[] =
     "return {0, math.floor((room - (new - now)) / each), 0, reset}\n";
 
 struct cache {
-    char *password; /* NULL: none */
-    char *path;     /* of a unix socket, else NULL */
-    char *host;
-    int port;
-    int64_t timeout_ms;
-    redisContext *conn; /* NULL: not connected */
-    int64_t retry_at_ns, logged_ns;
-    bool was_down;
+    struct cache_server servers[CACHE_SERVERS_MAX];
+    int count;
+    int used; /* which was used last, or NONE: none answered */
+    int64_t logged_ns;
     char sha[SHA1_DIGITS + 1]; /* of gcra, as Redis computes it; empty: not loaded yet */
 };
 
@@ -71,50 +72,55 @@ die(const char *what)
     abort();
 }
 
-static char *
-copy(const char *s, size_t len)
-{
-    char *out = strndup(s, len);
+/* ---- which server ---- */
 
-    if (out == NULL)
-        die("out of memory");
-    return out;
+/* Says it once when another server is used than before, or none. */
+static void
+note_used(struct cache *c, int i)
+{
+    if (i == c->used)
+        return;
+    if (i == NONE)
+        log_event(LOG_WARN, EVENT("cache.down"),
+                  TEXT("error.message", c->servers[c->count - 1].why));
+    else if (c->used == NONE)
+        log_event(LOG_INFO, EVENT("cache.up"), INT("soko.redis.server", i + 1));
+    else
+        log_event(LOG_WARN, EVENT("cache.switched"), INT("soko.redis.server", i + 1),
+                  TEXT("error.message", i > c->used ? c->servers[c->used].why : NULL));
+    c->used = i;
 }
 
-/* ---- connection ---- */
-
-static void
-drop(struct cache *c)
+/* The first that a command can be sent to now; NULL if there is none. */
+static struct cache_server *
+ready(struct cache *c)
 {
-    if (c->conn != NULL)
-        redisFree(c->conn);
-    c->conn = NULL;
+    for (int i = 0; i < c->count; i++) {
+        if (cache_server_ready(&c->servers[i])) {
+            /* It counts as used only once it has answered: see worked(). */
+            return &c->servers[i];
+        }
+    }
+    note_used(c, NONE);
+    return NULL;
 }
 
 static void
-log_down(struct cache *c, const char *why)
+worked(struct cache *c, struct cache_server *s)
 {
-    if (!c->was_down)
-        log_event(LOG_WARN, EVENT("cache.down"), TEXT("error.message", why));
-    c->was_down = true;
-}
-
-/* The connection is broken, or too slow. */
-static void
-broken(struct cache *c)
-{
-    log_down(c, c->conn != NULL ? c->conn->errstr : "out of memory");
-    drop(c);
-    c->retry_at_ns = clock_mono_ns() + RETRY_NS;
+    cache_server_worked(s);
+    note_used(c, (int)(s - c->servers));
 }
 
 /* An error reply; its text may quote the key, so only the first word is logged. */
 static void
-log_error_reply(struct cache *c, const redisReply *r)
+error_reply(struct cache *c, struct cache_server *s, const redisReply *r)
 {
     int64_t now = clock_mono_ns();
     char word[32] = "unexpected";
 
+    if (c->count > 1)
+        cache_server_leave(s, "it answers with errors");
     if (c->logged_ns != 0 && now - c->logged_ns < LOG_AGAIN_NS)
         return;
     c->logged_ns = now;
@@ -123,92 +129,12 @@ log_error_reply(struct cache *c, const redisReply *r)
     log_event(LOG_WARN, EVENT("cache.error"), TEXT("error.code", word));
 }
 
-static redisReply *
-reply(struct cache *c)
-{
-    void *r = NULL;
-
-    if (c->conn == NULL)
-        return NULL;
-    if (redisGetReply(c->conn, &r) != REDIS_OK) {
-        broken(c);
-        return NULL;
-    }
-    return r;
-}
-
-static redisReply *
-command(struct cache *c, int argc, const char **argv)
-{
-    if (redisAppendCommandArgv(c->conn, argc, argv, NULL) != REDIS_OK) {
-        broken(c);
-        return NULL;
-    }
-    return reply(c);
-}
-
-/* Whether Redis closed the connection while it was idle. */
-static bool
-is_stale(const struct cache *c)
-{
-    struct pollfd p = {.fd = c->conn->fd, .events = POLLIN};
-
-    return poll(&p, 1, 0) > 0;
-}
-
-static bool
-sign_in(struct cache *c)
-{
-    if (c->password == NULL)
-        return true;
-    redisReply *r = command(c, 2, (const char *[]){"AUTH", c->password});
-    if (r == NULL)
-        return false;
-    bool good = r->type == REDIS_REPLY_STATUS;
-    freeReplyObject(r);
-    if (!good) {
-        log_down(c, "the password was refused");
-        drop(c);
-        c->retry_at_ns = clock_mono_ns() + RETRY_NS;
-    }
-    return good;
-}
-
-/* Whether a command can be sent now. */
-static bool
-ready(struct cache *c)
-{
-    struct timeval tv = {.tv_sec = c->timeout_ms / 1000, .tv_usec = c->timeout_ms % 1000 * 1000};
-
-    if (c->conn != NULL && is_stale(c))
-        drop(c);
-    if (c->conn != NULL)
-        return true;
-    if (c->retry_at_ns != 0 && clock_mono_ns() < c->retry_at_ns)
-        return false;
-    c->conn = c->path != NULL ? redisConnectUnixWithTimeout(c->path, tv)
-                              : redisConnectWithTimeout(c->host, c->port, tv);
-    if (c->conn == NULL || c->conn->err != 0 || redisSetTimeout(c->conn, tv) != REDIS_OK) {
-        broken(c);
-        return false;
-    }
-    return sign_in(c);
-}
-
-static void
-worked(struct cache *c)
-{
-    if (c->was_down)
-        log_event(LOG_INFO, EVENT("cache.up"));
-    c->was_down = false;
-    c->retry_at_ns = 0;
-}
-
 /* ---- answers ---- */
 
 /* A GET's reply. Frees it. */
 static enum cache_answer
-take_value(struct cache *c, struct arena *a, redisReply *r, const char **value)
+take_value(struct cache *c, struct cache_server *s, struct arena *a, redisReply *r,
+           const char **value)
 {
     enum cache_answer answer = CACHE_DOWN;
 
@@ -220,11 +146,11 @@ take_value(struct cache *c, struct arena *a, redisReply *r, const char **value)
     } else if (r->type == REDIS_REPLY_NIL) {
         answer = CACHE_MISS;
     } else {
-        log_error_reply(c, r);
+        error_reply(c, s, r);
     }
     freeReplyObject(r);
     if (answer != CACHE_DOWN)
-        worked(c);
+        worked(c, s);
     return answer;
 }
 
@@ -236,7 +162,7 @@ is_noscript(const redisReply *r)
 
 /* The script's reply. Frees it. */
 static void
-take_limit(struct cache *c, redisReply *r, struct cache_limit *limit)
+take_limit(struct cache *c, struct cache_server *s, redisReply *r, struct cache_limit *limit)
 {
     if (r == NULL)
         return;
@@ -248,27 +174,43 @@ take_limit(struct cache *c, redisReply *r, struct cache_limit *limit)
         limit->remaining = r->element[1]->integer;
         limit->retry_after_ms = r->element[2]->integer;
         limit->reset_ms = r->element[3]->integer;
-        worked(c);
+        worked(c, s);
     } else {
-        log_error_reply(c, r);
+        error_reply(c, s, r);
     }
     freeReplyObject(r);
 }
 
 /* Learns the script's digest from Redis, which computes it anyway: no SHA-1 of our own. */
-static bool
-load_script(struct cache *c)
+static void
+load_script(struct cache *c, struct cache_server *s)
 {
-    redisReply *r = command(c, 3, (const char *[]){"SCRIPT", "LOAD", gcra});
+    redisReply *r = cache_server_ask(s, 3, (const char *[]){"SCRIPT", "LOAD", gcra});
 
     if (r == NULL)
-        return false;
+        return;
     if (r->type == REDIS_REPLY_STRING && r->len == SHA1_DIGITS)
         memcpy(c->sha, r->str, SHA1_DIGITS + 1);
-    else
-        log_error_reply(c, r);
     freeReplyObject(r);
-    return c->sha[0] != '\0';
+}
+
+/* A SET's answer. */
+static enum cache_answer
+set_there(struct cache *c, struct cache_server *s, int argc, const char **argv)
+{
+    redisReply *r = cache_server_ask(s, argc, argv);
+
+    if (r == NULL)
+        return CACHE_DOWN;
+    enum cache_answer answer = r->type == REDIS_REPLY_STATUS ? CACHE_HIT
+                               : r->type == REDIS_REPLY_NIL  ? CACHE_MISS
+                                                             : CACHE_DOWN;
+    if (answer == CACHE_DOWN)
+        error_reply(c, s, r);
+    else
+        cache_server_worked(s);
+    freeReplyObject(r);
+    return answer;
 }
 
 static enum cache_answer
@@ -284,50 +226,41 @@ count_call(const char *name, int64_t since, enum cache_answer answer)
 const char *
 cache_address_fault(const char *address)
 {
-    const char *at = strrchr(address, '@');
+    bool several = strchr(address, ',') != NULL;
+    int count = 0;
 
-    if (at != NULL)
-        address = at + 1;
-    if (strncmp(address, "unix:", 5) == 0)
-        return address[5] == '/' ? NULL : "must have an absolute path after unix:";
-    const char *colon = strrchr(address, ':');
-    size_t host = colon == NULL ? strlen(address) : (size_t)(colon - address);
-    if (host == 0 || strchr(address, '/') != NULL)
-        return "must be host:port or unix:/path, with password@ before it if it has one";
-    if (colon == NULL)
-        return NULL;
-    size_t digits = strspn(colon + 1, "0123456789");
-    long port =
-        digits == 0 || digits > 5 || colon[1 + digits] != '\0' ? 0 : strtol(colon + 1, NULL, 10);
-    return port >= 1 && port <= 65535 ? NULL
-                                      : "must have a port from 1 to 65535 after its last ':'";
+    for (const char *at = address;; at++) {
+        size_t len = strcspn(at, ",");
+        const char *why = cache_server_fault(at, len, several);
+
+        if (why != NULL)
+            return why;
+        if (++count > CACHE_SERVERS_MAX)
+            return "names too many servers";
+        at += len;
+        if (*at == '\0')
+            return NULL;
+    }
 }
 
 struct cache *
 cache_new(const char *address, int64_t timeout_ms)
 {
     struct cache *c = calloc(1, sizeof *c);
-    const char *at = strrchr(address, '@');
+    bool several = strchr(address, ',') != NULL;
 
     if (c == NULL)
         die("out of memory");
     signal(SIGPIPE, SIG_IGN); /* hiredis writes with write(2) */
-    if (at != NULL) {
-        c->password = copy(address, (size_t)(at - address));
-        address = at + 1;
+    for (const char *at = address; c->count < CACHE_SERVERS_MAX; at++) {
+        size_t len = strcspn(at, ",");
+
+        if (!cache_server_init(&c->servers[c->count++], at, len, timeout_ms, !several))
+            die("out of memory");
+        at += len;
+        if (*at == '\0')
+            break;
     }
-    if (strncmp(address, "unix:", 5) == 0) {
-        c->path = copy(address + 5, strlen(address + 5));
-    } else {
-        const char *colon = strrchr(address, ':');
-        size_t len = colon == NULL ? strlen(address) : (size_t)(colon - address);
-        c->port = colon == NULL ? 6379 : (int)strtol(colon + 1, NULL, 10);
-        if (len > 2 && address[0] == '[' && address[len - 1] == ']') /* IPv6 */
-            c->host = copy(address + 1, len - 2);
-        else
-            c->host = copy(address, len);
-    }
-    c->timeout_ms = timeout_ms < 1 ? 1 : timeout_ms;
     return c;
 }
 
@@ -336,10 +269,8 @@ cache_free(struct cache *c)
 {
     if (c == NULL)
         return;
-    drop(c);
-    free(c->password);
-    free(c->path);
-    free(c->host);
+    for (int i = 0; i < c->count; i++)
+        cache_server_end(&c->servers[i]);
     free(c);
 }
 
@@ -347,10 +278,11 @@ enum cache_answer
 cache_get(struct cache *c, struct arena *a, const char *key, const char **value)
 {
     int64_t since = clock_mono_ns();
+    struct cache_server *s = ready(c);
     enum cache_answer answer = CACHE_DOWN;
 
-    if (ready(c))
-        answer = take_value(c, a, command(c, 2, (const char *[]){"GET", key}), value);
+    if (s != NULL)
+        answer = take_value(c, s, a, cache_server_ask(s, 2, (const char *[]){"GET", key}), value);
     return count_call("get", since, answer);
 }
 
@@ -359,22 +291,24 @@ set(struct cache *c, const char *key, const char *value, int64_t ttl_ms, bool on
 {
     char ttl[INT_SIZE];
     const char *argv[] = {"SET", key, value, "PX", ttl, "NX"};
+    enum cache_answer answer = CACHE_DOWN;
+    struct cache_server *used = ready(c);
 
     snprintf(ttl, sizeof ttl, "%" PRId64, ttl_ms < 1 ? 1 : ttl_ms);
-    if (!ready(c))
+    if (used == NULL)
         return CACHE_DOWN;
-    redisReply *r = command(c, only_new ? 6 : 5, argv);
-    if (r == NULL)
-        return CACHE_DOWN;
+    if (only_new) {
+        answer = set_there(c, used, 6, argv);
+    } else {
+        for (int i = 0; i < c->count; i++) {
+            struct cache_server *s = &c->servers[i];
 
-    enum cache_answer answer = r->type == REDIS_REPLY_STATUS ? CACHE_HIT
-                               : r->type == REDIS_REPLY_NIL  ? CACHE_MISS
-                                                             : CACHE_DOWN;
-    if (answer == CACHE_DOWN)
-        log_error_reply(c, r);
-    else
-        worked(c);
-    freeReplyObject(r);
+            if (cache_server_ready(s) && set_there(c, s, 5, argv) == CACHE_HIT)
+                answer = CACHE_HIT;
+        }
+    }
+    if (answer != CACHE_DOWN && used->conn != NULL)
+        worked(c, used);
     return answer;
 }
 
@@ -389,16 +323,16 @@ cache_set(struct cache *c, const char *key, const char *value, int64_t ttl_ms, b
 static enum cache_answer
 ping(struct cache *c)
 {
-    if (!ready(c))
-        return CACHE_DOWN;
-    redisReply *r = command(c, 1, (const char *[]){"PING"});
+    struct cache_server *s = ready(c);
+    redisReply *r = s == NULL ? NULL : cache_server_ask(s, 1, (const char *[]){"PING"});
+
     if (r == NULL)
         return CACHE_DOWN;
     bool good = r->type == REDIS_REPLY_STATUS;
     if (good)
-        worked(c);
+        worked(c, s);
     else
-        log_error_reply(c, r);
+        error_reply(c, s, r);
     freeReplyObject(r);
     return good ? CACHE_HIT : CACHE_DOWN;
 }
@@ -411,53 +345,51 @@ cache_ping(struct cache *c)
     return count_call("ping", since, ping(c));
 }
 
+/* One round trip to a server that is ready. */
 static enum cache_answer
-ask_gate(struct cache *c, struct arena *a, const char *session_key, const char **session,
-         struct cache_limit *limit)
+gate_at(struct cache *c, struct cache_server *s, struct arena *a, const char *session_key,
+        const char **session, struct cache_limit *limit)
 {
     char each[INT_SIZE], burst[INT_SIZE];
     enum cache_answer answer = CACHE_MISS;
-    bool limited = limit != NULL && limit->key != NULL && limit->per_minute > 0;
 
-    if (!ready(c) || (limited && c->sha[0] == '\0' && !load_script(c) && c->conn == NULL))
-        return CACHE_DOWN;
+    if (limit != NULL && c->sha[0] == '\0')
+        load_script(c, s);
     /* A digest that could not be learnt (Redis is loading) fails below like any other error. */
     const char *argv[8] = {"EVALSHA", c->sha, "1"};
     int argc = 3;
-    if (limited) {
+    if (limit != NULL) {
+        bool spares = session_key != NULL && limit->unless != NULL;
+        int64_t us = INT64_C(60000000) / limit->per_minute;
+
         argv[argc++] = limit->key;
-        if (session_key != NULL && limit->unless != NULL) {
+        if (spares) {
             argv[2] = "2";
             argv[argc++] = session_key;
         }
         argv[argc++] = each;
         argv[argc++] = burst;
-        if (session_key != NULL && limit->unless != NULL)
+        if (spares)
             argv[argc++] = limit->unless;
-        int64_t us = INT64_C(60000000) / limit->per_minute;
         snprintf(each, sizeof each, "%" PRId64, us < 1 ? 1 : us);
         snprintf(burst, sizeof burst, "%" PRId64, limit->burst < 1 ? 1 : limit->burst);
     }
-    if ((session_key != NULL &&
-         redisAppendCommandArgv(c->conn, 2, (const char *[]){"GET", session_key}, NULL) !=
-             REDIS_OK) ||
-        (limited && redisAppendCommandArgv(c->conn, argc, argv, NULL) != REDIS_OK)) {
-        broken(c);
+    if ((session_key != NULL && !cache_server_send(s, 2, (const char *[]){"GET", session_key})) ||
+        (limit != NULL && !cache_server_send(s, argc, argv)))
         return CACHE_DOWN;
-    }
     if (session_key != NULL)
-        answer = take_value(c, a, reply(c), session);
-    if (limited) {
-        redisReply *r = reply(c);
+        answer = take_value(c, s, a, cache_server_reply(s), session);
+    if (limit != NULL) {
+        redisReply *r = cache_server_reply(s);
         if (is_noscript(r)) { /* Redis forgot its scripts (SCRIPT FLUSH, failover) */
             freeReplyObject(r);
             argv[0] = "EVAL";
             argv[1] = gcra;
-            r = command(c, argc, argv);
+            r = cache_server_ask(s, argc, argv);
         }
         if (r == NULL && session_key == NULL)
             return CACHE_DOWN;
-        take_limit(c, r, limit);
+        take_limit(c, s, r, limit);
     }
     return answer;
 }
@@ -471,8 +403,12 @@ cache_gate(struct cache *c, struct arena *a, const char *session_key, const char
     if (limit != NULL) {
         limit->refused = false;
         limit->remaining = limit->retry_after_ms = limit->reset_ms = 0;
+        if (limit->key == NULL || limit->per_minute <= 0)
+            limit = NULL;
     }
-    if (session_key == NULL && (limit == NULL || limit->key == NULL || limit->per_minute <= 0))
+    if (session_key == NULL && limit == NULL)
         return CACHE_MISS;
-    return count_call("gate", since, ask_gate(c, a, session_key, session, limit));
+    struct cache_server *s = ready(c);
+    return count_call("gate", since,
+                      s == NULL ? CACHE_DOWN : gate_at(c, s, a, session_key, session, limit));
 }
