@@ -37,6 +37,18 @@ else
     when=$(date -uR -r "$src/configure.ac")
 fi
 
+package=$out/soko_${version}_$(dpkg --print-architecture).deb
+case $version in
+*.dirty) ;;
+*~git*)
+    # A commit is built once.
+    if [ -e "$package" ]; then
+        echo "$package"
+        exit 0
+    fi
+    ;;
+esac
+
 missing=$(dpkg-checkbuilddeps "$dist/systemd/debian/control" 2>&1) || {
     echo "make deb: $missing" >&2
     exit 1
@@ -67,4 +79,5 @@ if ! DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" dpkg-buildpackage -b -us -uc 
     echo "make deb: failed; all of it: $out/build.log" >&2
     exit 1
 fi
-echo "$out/soko_${version}_$(dpkg --print-architecture).deb"
+rm -rf "$dist"
+echo "$package"

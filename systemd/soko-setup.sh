@@ -17,7 +17,6 @@ export LC_ALL=C.UTF-8
 
 etc=@sysconfdir@/soko
 credentials=$etc/credentials
-share=@pkgdatadir@
 api=@libexecdir@/soko/soko-api
 ctl=@sbindir@/sokoctl
 kept=@localstatedir@/lib/soko
@@ -72,12 +71,19 @@ put() {
 
 random() { openssl rand -hex "$1"; }
 
+# What a purge of the package kept, if this machine has lost its own.
+look_for_kept() {
+    [ ! -s "$credentials/TOKEN_KEY" ] || return 0
+    for old in "$kept"/credentials.*; do
+        [ ! -s "$old/TOKEN_KEY" ] ||
+            die "this machine had a shop, whose secrets were kept: cp -a $old/. $credentials" \
+                "(or remove $old, if the shop is gone with its database)"
+    done
+}
+
 # A key that is lost cannot be made again: what it sealed stays sealed.
 make_key() {
     [ ! -s "$credentials/$1" ] || return 0
-    for old in "$kept"/credentials.*/"$1"; do
-        [ ! -e "$old" ] || die "this shop had a $1: put it back first (cp -a $(dirname "$old")/. $credentials)"
-    done
     if [ "$1" = DATA_KEY ] && as_postgres 2>/dev/null soko <<'SQL' | grep -q 1
 SELECT 1 FROM audit_chain LIMIT 1;
 SQL
@@ -140,6 +146,9 @@ SQL
 CREATE DATABASE soko OWNER soko_owner TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8';
 REVOKE ALL ON DATABASE soko FROM PUBLIC;
 GRANT CONNECT, TEMPORARY ON DATABASE soko TO soko_app;
+-- What an error quotes of a row or statement may be a secret or somebody's address.
+ALTER DATABASE soko SET log_error_verbosity = terse;
+ALTER DATABASE soko SET log_min_error_statement = panic;
 SQL
     say "made PostgreSQL's database soko"
 }
@@ -235,6 +244,7 @@ getent passwd soko >/dev/null || die "there is no user soko: systemd-sysusers so
 
 folder 755 "$etc" "$etc/soko.conf.d"
 folder 700 "$credentials" "$credentials/owner"
+look_for_kept
 set_up_database
 make_key TOKEN_KEY
 make_key DATA_KEY
@@ -258,10 +268,12 @@ else
     left "Start it: systemctl enable --now soko.target"
 fi
 
-[ -e /etc/nginx/sites-enabled/soko ] ||
-    left "Open its door: a certificate, and nginx's site ($share/docs/install.html)"
+[ -e /etc/nginx/sites-enabled/soko ] || left "Open its door: name the certificate in $etc/soko.conf.d (TLS_CERTIFICATE,
+      TLS_CERTIFICATE_KEY), then
+      sokoctl nginx write && ln -s ../sites-available/soko /etc/nginx/sites-enabled/soko
+      nginx -t && systemctl reload nginx"
 left "Make the first administrator, whose password is read from standard input:
       sokoctl user create --role admin --email you@example.com --name You --password-stdin"
 left "Keep a copy of $credentials elsewhere: without DATA_KEY second factors and
       the audit log cannot be read"
-printf '\nWhat is left to do:\n%s' "$todo"
+printf '\nWhat is left to do (@pkgdatadir@/docs/install.html says more):\n%s' "$todo"
