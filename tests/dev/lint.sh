@@ -5,7 +5,9 @@
 
 our_c() { git -C "$clone" ls-files -co --exclude-standard '*.c' '*.h'; }
 
-our_shell() { git -C "$clone" ls-files -co --exclude-standard dev .ci/run '*.sh'; }
+our_shell() {
+    git -C "$clone" ls-files -co --exclude-standard dev .ci/run '*.sh' 'systemd/debian/p*'
+}
 
 # Names the files that `clang-format -i` would change.
 lint_format() {

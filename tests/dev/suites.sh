@@ -27,7 +27,7 @@ list_suites() {
     for f in tests/sim/test_*.py; do
         [[ ! -e $f ]] || say "${f:6}" | sed 's/\.py$//'
     done
-    printf '%s\n' floors asvs systemd_verify site hosts lint distcheck canary
+    printf '%s\n' floors asvs systemd_verify manifest package site hosts lint distcheck canary
 }
 
 # need FLAVOUR programs|tests: builds it once in this run. One that does not build is one failure,
@@ -368,6 +368,14 @@ cmd_test() {
             ;;
         hosts) ! need check programs || run_hosts ;;
         site) ! need check programs || run_site ;;
+        manifest)
+            need check programs || continue
+            suite manifest /usr/bin/python3 -B tests/manifest.py "$clone/build/check"
+            ;;
+        package)
+            need check programs || continue
+            suite package "$clone/tests/package.sh" "$clone/build/check"
+            ;;
         asvs) suite asvs /usr/bin/python3 -B tests/security/asvs.py ;;
         lint) suite lint bash "$self" _lint ;;
         canary) suite canary /usr/bin/python3 -B tests/security/canary.py "$state/log/test" ;;
