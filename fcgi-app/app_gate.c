@@ -14,6 +14,7 @@
  * owner's limit after having been signed out. Limits count IPv6 by networks (base/address.h).
  */
 #include "base/config.h"
+#include "base/log.h"
 #include "exchange.h"
 #include "io/metrics.h"
 #include "io/token.h"
@@ -159,8 +160,8 @@ admit(struct exchange *x, enum cache_answer answer, const char *session)
     return OK;
 }
 
-enum err
-gate(struct exchange *x)
+static enum err
+decide(struct exchange *x)
 {
     struct ctx *ctx = &x->rq.ctx;
     const char *session = NULL, *key = NULL;
@@ -192,4 +193,22 @@ gate(struct exchange *x)
         return e;
     }
     return admit(x, answer, session);
+}
+
+enum err
+gate(struct exchange *x)
+{
+    static const char *const credentials[] = {
+        [CREDENTIAL_NONE] = "none",
+        [CREDENTIAL_SESSION] = "session",
+        [CREDENTIAL_KEY] = "key",
+    };
+    enum err e = decide(x);
+
+    log_event(LOG_DEBUG, EVENT("gate.decided"), TEXT("soko.who", who_name(x->route->who)),
+              TEXT("soko.credential", credentials[x->caller.kind]),
+              TEXT("user.roles", role_name(x->caller.role)),
+              TEXT("event.outcome", e == OK ? "success" : "failure"),
+              TEXT("error.code", e != OK ? err_code(e) : NULL));
+    return e;
 }

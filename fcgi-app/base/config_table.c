@@ -47,7 +47,7 @@ const struct setting settings[] = {
     ROW(replica_lag, "5s", 100, HOUR,
         .doc = "how far the standby may be behind before the primary answers instead"),
     ROW(redis_address, "127.0.0.1:6379", 1, 1024, .secret = true,
-        .doc = "Redis: host:port or unix:/path, password@ before it if it has one; of a,b the first that answers"),
+        .doc = "Redis: host:port or unix:/path, password@ before it if it has one; of a,b the first to answer"),
     ROW(redis_timeout, "200ms", 1, MINUTE,
         .doc = "how long Redis may take to connect, or to answer, before we go on without it"),
     ROW(token_key, NULL, 32, 1024, .secret = true,

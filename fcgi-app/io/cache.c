@@ -218,6 +218,9 @@ count_call(const char *name, int64_t since, enum cache_answer answer)
 {
     metric_add(METRIC_REDIS, 1, LABELS(name, answer == CACHE_DOWN ? "down" : "ok"));
     metric_observe(METRIC_REDIS_SECONDS, clock_mono_ns() - since, NO_LABELS);
+    log_event(LOG_DEBUG, EVENT("cache.call"), TEXT("soko.operation", name),
+              TEXT("event.outcome", answer == CACHE_DOWN ? "failure" : "success"),
+              INT("event.duration", clock_mono_ns() - since));
     return answer;
 }
 

@@ -154,6 +154,9 @@ count_result(const struct pg *pg, const struct pg_call *call, struct reading *re
 
     metric_add(METRIC_SQL, 1, LABELS(name));
     metric_add(METRIC_SQL_SECONDS, (uint64_t)(now - reading->since), LABELS(name));
+    log_event(LOG_DEBUG, EVENT("pg.statement"), TEXT("db.operation", name),
+              TEXT("soko.connection", pg->options.standby ? "replica" : "primary"),
+              INT("event.duration", now - reading->since));
     reading->since = now;
 }
 

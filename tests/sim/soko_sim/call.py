@@ -77,6 +77,7 @@ class Call:
         self.entry = {'provider': provider, 'operation': operation, 'references': self.refs,
                       'reference': self.refs[0] if self.refs else None, 'at': world.now(),
                       'idempotency_key': world.digest(key) if key else None,
+                      'traceparent': request.headers.get('traceparent'),
                       'rule': self.rule.id if self.rule else None,
                       'outcome': 'running', 'status': None}
         world.calls.add(self.entry)
