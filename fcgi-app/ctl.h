@@ -21,11 +21,13 @@ struct ctl_options {
     const char *format, *store, *owner, *refused;
     const char *books, *from, *until;
     const char *actor, *subject, *event, *head, *after;
+    const char *keep, *head_file;
     const char *config;
     const char *search, *status, *payment_status, *buyer, *provider, *receipt, *order, *note;
     const char *lane, *limit;
     bool password_stdin, nginx, json, again, help, version;
     bool all, parked, yes;
+    bool no_media, verify, check;
     int argc; /* the operands: what follows the command's words */
     char **argv;
 };
@@ -82,6 +84,9 @@ int ctl_refund_retry(const struct ctl_options *o);
 int ctl_outbox_list(const struct ctl_options *o);
 int ctl_outbox_retry(const struct ctl_options *o);
 int ctl_outbox_drop(const struct ctl_options *o);
+int ctl_doctor(const struct ctl_options *o);
+int ctl_backup(const struct ctl_options *o);
+int ctl_restore(const struct ctl_options *o);
 int ctl_openapi(const struct ctl_options *o);
 int ctl_routes(const struct ctl_options *o);
 int ctl_errors(const struct ctl_options *o);

@@ -13,16 +13,19 @@
 #include "shop/stmt.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define PAGE 500
 #define LINE_MAX_SIZE ((size_t)1 << 20)
 #define MAC_DIGITS 64
 #define MINUTE_MS 60000
+#define HEAD_FILE_MODE 0600
 #define TIME_SIZE 64 /* of a time in PostgreSQL's form */
 
 struct entry_row {
@@ -177,10 +180,49 @@ read_anchor(const char *name, const char *text, struct audit_anchor *out)
     return false;
 }
 
+/* What the last good verification left. A file that is not there is none yet; one that says
+ * something else was tampered with, or is another file. */
+static bool
+read_head_file(struct arena *a, const char *path, struct audit_anchor *out)
+{
+    if (path == NULL)
+        return true;
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        printf("%s: no head is remembered yet\n", path);
+        return true;
+    }
+    char *text = ctl_read_file(a, path, NULL);
+    if (text == NULL)
+        return false;
+    text[strcspn(text, "\n")] = '\0';
+    if (read_anchor("head-file", text, out))
+        return true;
+    fprintf(stderr, "sokoctl: %s holds no head: compare with the journal's last audit.sealed\n",
+            path);
+    return false;
+}
+
+/* Whole or not at all: beside, synced and renamed. */
+static bool
+write_head_file(struct arena *a, const char *path, const struct audit_anchor *head)
+{
+    const char *draft = arena_printf(a, "%s.new", path);
+    int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, HEAD_FILE_MODE);
+    bool good = fd >= 0 && dprintf(fd, "%" PRId64 ":%s\n", head->number, head->mac) > 0 &&
+                fsync(fd) == 0 && rename(draft, path) == 0;
+
+    if (!good)
+        fprintf(stderr, "sokoctl: %s: %s\n", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
 int
 ctl_audit_verify(const struct ctl_options *o)
 {
     struct audit_question q = {.late_ms = 10 * conf->audit_seal.ms};
+    struct audit_anchor end;
     size_t faults;
 
     if (!read_anchor("head", o->head, &q.head) || !read_anchor("after", o->after, &q.after))
@@ -188,16 +230,22 @@ ctl_audit_verify(const struct ctl_options *o)
     if (q.late_ms < MINUTE_MS)
         q.late_ms = MINUTE_MS;
     struct ctx *ctx = ctl_open();
-    enum err e = audit_verify(ctx, stdout, &q, &faults);
+    if (!read_head_file(ctx->arena, o->head_file, &q.head))
+        return CTL_FAILED;
+    enum err e = audit_verify(ctx, stdout, &q, &faults, &end);
     if (e != OK) {
         ctl_complain(ctx, e);
         return CTL_FAILED;
     }
-    if (faults == 0)
-        puts("the audit log is as it was sealed");
-    else
+    if (faults > 0) {
         printf("%zu faults\n", faults);
-    return faults == 0 ? 0 : CTL_FAILED;
+        return CTL_FAILED;
+    }
+    puts("the audit log is as it was sealed");
+    return o->head_file == NULL || end.number == 0 ||
+                   write_head_file(ctx->arena, o->head_file, &end)
+               ? 0
+               : CTL_FAILED;
 }
 
 int

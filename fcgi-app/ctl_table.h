@@ -22,6 +22,8 @@ struct ctl_option {
 extern const struct ctl_option ctl_option_rows[];
 extern const size_t ctl_option_count;
 
+#define CTL_OWN_CONFIG 2
+
 struct ctl_command {
     const char *words; /* "user create" */
     /*
@@ -30,8 +32,9 @@ struct ctl_command {
      * capitals; those in brackets, or beside a |, may be missing, and `...` is "one or more".
      */
     const char *takes;
-    const char *doc;   /* half a sentence */
-    bool needs_config; /* a good configuration must be loaded first */
+    const char *doc;  /* half a sentence */
+    int needs_config; /* a good configuration must be loaded first; CTL_OWN_CONFIG: it loads its own
+                       */
     int (*run)(const struct ctl_options *o);
     const char *more; /* sentences for the manual and for its own --help; or NULL */
 };

@@ -71,7 +71,9 @@ main(int argc, char **argv)
     find_shop(a, &o, command);
     if (is_one_of(command, of_nginx))
         config_without_secrets();
-    if ((command->needs_config || o.config != NULL) && !config_load(o.config, stderr)) {
+    bool load =
+        command->needs_config != CTL_OWN_CONFIG && (command->needs_config || o.config != NULL);
+    if (load && !config_load(o.config, stderr)) {
         arena_free(a);
         return EX_CONFIG;
     }

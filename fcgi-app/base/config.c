@@ -370,8 +370,8 @@ config_check_by(const char *name, config_check *check)
     checks[i] = check;
 }
 
-bool
-config_load(const char *file, FILE *err)
+static bool
+load(const char *file, FILE *err, bool faulty)
 {
     struct config_load l = {.arena = arena_new(), .err = err};
     struct config *c = arena_alloc(l.arena, sizeof *c);
@@ -384,7 +384,7 @@ config_load(const char *file, FILE *err)
     check_together(&l, c);
     if (check_all != NULL)
         check_all(c, &l);
-    if (l.failed) {
+    if (l.failed && !faulty) {
         arena_free(l.arena);
         return false;
     }
@@ -392,7 +392,19 @@ config_load(const char *file, FILE *err)
     arena_before = arena_now;
     arena_now = l.arena;
     conf = c;
-    return true;
+    return !l.failed;
+}
+
+bool
+config_load(const char *file, FILE *err)
+{
+    return load(file, err, false);
+}
+
+bool
+config_load_faulty(const char *file, FILE *err)
+{
+    return load(file, err, true);
 }
 
 bool

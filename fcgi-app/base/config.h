@@ -136,6 +136,7 @@ struct config {
     struct size upload_max_size;
     struct span media_sweep;
     struct span media_grace;
+    const char *backup_dir;
     const char *app_hosts;
     const char *maintenance_allow;
     const char *nginx_listen;
@@ -162,6 +163,10 @@ extern const struct config *conf;
  * line each, naming its variable, and the old settings stay. Unknown names in the file are faults.
  * Strings of the settings before these stay valid too, until the next load that succeeds. */
 bool config_load(const char *file, FILE *err);
+
+/* The same, but puts the result in force with its faults: for who looks what else is wrong. A bad
+ * or missing text is then as it was given, or "", and a bad number its default. */
+bool config_load_faulty(const char *file, FILE *err);
 
 /* Where secrets are looked for, from the next load on, if $CREDENTIALS_DIRECTORY does not say it:
  * in `dir`, and then in `over`, whose files win. Either may be NULL, and neither need exist. Both

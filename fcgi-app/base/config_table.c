@@ -250,6 +250,8 @@ const struct setting settings[] = {
         .doc = "pause between looks for images that nothing refers to"),
     ROW(media_grace, "24h", 1, 365 * DAY,
         .doc = "how old an image that nothing refers to must be before it is removed"),
+    ROW(backup_dir, "/var/backups/soko", 1, 4096,
+        .doc = "folder of the backups that sokoctl makes, and whose age doctor looks at"),
     ROW(app_hosts, "", 0, 4096,
         .doc = "addresses of the hosts that run soko-api, with commas, local for this one; empty: this one"),
     ROW(maintenance_allow, "", 0, 4096,

@@ -46,6 +46,7 @@ static const char *const names[AUDIT__COUNT] = {
     [AUDIT_HASHES_DROPPED] = "accounts.hashes_dropped",
     [AUDIT_OUTBOX_RETRIED] = "outbox.retried",
     [AUDIT_OUTBOX_DROPPED] = "outbox.dropped",
+    [AUDIT_DATABASE_RESTORED] = "database.restored",
 };
 
 const char *

@@ -46,6 +46,7 @@ enum audit {
     AUDIT_HASHES_DROPPED,   /* how many */
     AUDIT_OUTBOX_RETRIED,   /* subject: what the event is about, nil for all; consumer; how many */
     AUDIT_OUTBOX_DROPPED,   /* subject: what the event was about; event, consumer */
+    AUDIT_DATABASE_RESTORED, /* by the sysadmin, from a backup: when that was made */
     AUDIT__COUNT
 };
 

@@ -322,7 +322,8 @@ verify_work(struct ctx *ctx, void *arg)
 }
 
 enum err
-audit_verify(struct ctx *ctx, FILE *out, const struct audit_question *q, size_t *faults)
+audit_verify(struct ctx *ctx, FILE *out, const struct audit_question *q, size_t *faults,
+             struct audit_anchor *end)
 {
     struct verdict *v = arena_alloc(ctx->arena, sizeof(*v));
 
@@ -346,5 +347,7 @@ audit_verify(struct ctx *ctx, FILE *out, const struct audit_question *q, size_t 
     if (v->number > 0)
         fprintf(out, "head %" PRId64 ":%s\n", v->number, v->mac);
     *faults = v->faults;
+    if (end != NULL)
+        *end = (struct audit_anchor){v->number, arena_strdup(ctx->arena, v->mac)};
     return OK;
 }

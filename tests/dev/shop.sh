@@ -71,7 +71,7 @@ use_shop() {
 }
 
 shop_folders() {
-    folder 700 "$shop" "$shop"/{run,log,conf,tls,pg,redis,nginx,media,metrics,fault}
+    folder 700 "$shop" "$shop"/{run,log,conf,tls,pg,redis,nginx,media,metrics,fault,backups}
     [[ $sockets == "$shop/run" ]] && return
     [[ ! -e $sockets || -O $sockets ]] || die "$sockets belongs to somebody else"
     folder 700 "$sockets"
@@ -119,6 +119,7 @@ shop_conf() {
         [TLS_CERTIFICATE_KEY]=$shop/tls/key.pem
         [SOCKET_DIR]=$sockets
         [DOCS_DIR]=$shop/docs
+        [BACKUP_DIR]=$shop/backups
     )
     local pair name more
     mapfile -t more < <(sim_settings)

@@ -1,0 +1,2 @@
+-- Goes to psql last. Without it nothing has happened.
+COMMIT;
