@@ -40,7 +40,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define BODY_MIN ((size_t)1024) /* some clients send {} where nothing is expected */
+#define BODY_MIN ((size_t)1024)         /* some clients send {} where nothing is expected */
 #define BODY_UNKNOWN ((size_t)64 << 10) /* to an unknown path: 404 says more than 413 */
 
 /* What nginx answers instead of its own page. */

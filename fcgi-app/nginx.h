@@ -37,8 +37,8 @@ bool nginx_has_others(const char *hosts);
  * `hosts` is empty, else ports 9001, 9002 and 9003 of each host. */
 void nginx_print_upstreams(FILE *out, const char *hosts, const char *socket_dir);
 
-/* listen directives, with `options` behind each. [::] and [::1] are left out on a machine that does
- * not have them, and named to `err`: nginx would not start. */
-void nginx_print_listens(FILE *out, const char *list, const char *options, FILE *err);
+/* listen directives, with `options` behind each; returns their number. [::] and [::1] are left out
+ * on a machine that does not have them, and named to `err`: nginx would not start. */
+size_t nginx_print_listens(FILE *out, const char *list, const char *options, FILE *err);
 
 #endif

@@ -111,11 +111,12 @@ has_ipv6(const struct in6_addr *address)
     return has;
 }
 
-void
+size_t
 nginx_print_listens(FILE *out, const char *list, const char *options, FILE *err)
 {
     struct arena *a = arena_new();
     const char *at = list, *entry, *before = "";
+    size_t n = 0;
 
     while ((entry = listed_next(a, &at)) != NULL) {
         if ((strncmp(entry, "[::]:", 5) == 0 && !has_ipv6(&in6addr_any)) ||
@@ -125,6 +126,8 @@ nginx_print_listens(FILE *out, const char *list, const char *options, FILE *err)
         }
         fprintf(out, "%slisten %s%s;", before, entry, options);
         before = "\n    ";
+        n++;
     }
     arena_free(a);
+    return n;
 }

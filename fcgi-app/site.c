@@ -101,8 +101,9 @@ server_name(struct arena *a)
     return arena_strndup(a, host, len);
 }
 
+/* A server without any would listen on port 80. */
 static const char *
-listens(struct site *s, const char *list, const char *options)
+listens(struct site *s, const char *name, const char *list, const char *options)
 {
     char *text = NULL;
     size_t len = 0;
@@ -110,7 +111,8 @@ listens(struct site *s, const char *list, const char *options)
 
     if (out == NULL)
         abort();
-    nginx_print_listens(out, list, options, s->out);
+    if (nginx_print_listens(out, list, options, s->out) == 0 && list[0] != '\0')
+        fault(s, "%s: %s: this machine has none of it", name, list);
     if (fclose(out) != 0)
         abort();
     char *copy = arena_strndup(s->arena, text, len);
@@ -121,13 +123,13 @@ listens(struct site *s, const char *list, const char *options)
 static const char *
 listen_tls(struct site *s)
 {
-    return listens(s, conf->nginx_listen, " ssl http2 backlog=4096");
+    return listens(s, "NGINX_LISTEN", conf->nginx_listen, " ssl http2 backlog=4096");
 }
 
 static const char *
 listen_http(struct site *s)
 {
-    return listens(s, conf->nginx_listen_http, "");
+    return listens(s, "NGINX_LISTEN_HTTP", conf->nginx_listen_http, "");
 }
 
 static const char *
@@ -194,8 +196,9 @@ connect_ms(struct site *s)
 static const char *
 read_ms(struct site *s)
 {
-    return arena_printf(s->arena, "%lldms",
-                        (long long)(conf->queue_limit.ms + conf->worker_deadline.ms + READ_MORE));
+    int64_t ms = conf->queue_limit.ms + conf->worker_deadline.ms + READ_MORE;
+
+    return arena_printf(s->arena, "%lldms", (long long)ms);
 }
 
 static const struct {

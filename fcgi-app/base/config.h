@@ -173,8 +173,8 @@ bool config_load_faulty(const char *file, FILE *err);
  * strings must stay. */
 void config_credentials_in(const char *dir, const char *over);
 
-/* From the next load on a required secret that is missing is no fault, and empty: for work that needs
- * none, as on a machine of nginx's alone, which has none. */
+/* From the next load on a required secret that is missing is no fault, and empty: for work that
+ * needs none, as on a machine of nginx's alone, which has none. */
 void config_without_secrets(void);
 
 /* What is wrong with a value, in words that do not quote it, since it may be a secret; NULL if all

@@ -15,8 +15,8 @@
 const char *listed_next(struct arena *a, const char **at);
 
 /* One address, or a network as ADDRESS/BITS, IPv4 or IPv6, whose X-Forwarded-For is believed, or
- * that may read /metrics. Not wider than any network that somebody has for himself: /8, and /7 of IPv6 (RFC 1918, RFC 4193);
- * 0.0.0.0/0 would let everybody choose who he is (seed hole 27). */
+ * that may read /metrics. Not wider than any network that somebody has for himself: /8, and /7 of
+ * IPv6 (RFC 1918, RFC 4193); 0.0.0.0/0 would let everybody choose who he is (seed hole 27). */
 const char *listed_network_fault(const char *entry);
 
 /* One origin as browsers send it (RFC 6454, section 6.2): https://host or https://host:port, in

@@ -113,8 +113,8 @@ shop_conf() {
         [NGINX_CACHE]=$shop/nginx/cache
         [NGINX_ACCESS_LOG]=$shop/log/nginx-access.log
         [NGINX_ERROR_LOG]=$shop/log/nginx-error.log
-        [NGINX_LISTEN]=127.0.0.1:$(<"$shop/run/port"),[::1]:$(<"$shop/run/port")
-        [NGINX_LISTEN_HTTP]=
+        [NGINX_LISTEN]="127.0.0.1:$(<"$shop/run/port"),[::1]:$(<"$shop/run/port")"
+        [NGINX_LISTEN_HTTP]=""
         [TLS_CERTIFICATE]=$shop/tls/cert.pem
         [TLS_CERTIFICATE_KEY]=$shop/tls/key.pem
         [SOCKET_DIR]=$sockets

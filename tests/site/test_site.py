@@ -273,6 +273,11 @@ def test_a_machine_without_ipv6_is_told_so():
         check('[::1]:8443 is left out: this machine has no IPv6' in ctl('nginx', 'write').stdout, 'not told')
         good('without IPv6')
         check('[::1]' not in read(SITE), 'it listens there')
+        # Without any, nginx would listen on port 80, and without TLS.
+        configure(NGINX_LISTEN='[::1]:8443', NGINX_LISTEN_HTTP='')
+        done = ctl('nginx', 'write', ok=False)
+        check(done.returncode == 1 and 'NGINX_LISTEN: [::1]:8443: this machine has none of it' in done.stderr, done.stderr)
+        configure(NGINX_LISTEN='127.0.0.1:8443,[::1]:8443', NGINX_LISTEN_HTTP='')
     finally:
         put(knob, '0')
     check('changed /etc/nginx/sites-available/soko' in ctl('nginx', 'write').stdout, 'it has IPv6 again')
@@ -542,6 +547,9 @@ def test_pools_have_their_ports_and_bodies_their_bounds():
         equal(ask('PUT', '/api/v1/auth/password', b'{}').status, 200, 'the pool that hashes')
         equal(len(a.seen) + len(b.seen), 1, 'once')
         equal(ask('PUT', '/api/v1/auth/password', b'x' * 9000).json['errors'][0]['code'], 'PAYLOAD_TOO_LARGE', 'a large one')
+        for path in ('/_once/fast', '/_once/hash', '/@once_fast', '/_error/503'):
+            a = ask('PUT', path, b'{}')
+            equal((a.status, a.json['errors'][0]['code']), (404, 'NOT_FOUND'), f'{path}: nobody comes this way')
         chunks = iter([b'x' * 60000, b'x' * 60000])
         equal(ask('PUT', '/api/v1/auth/profile', chunks, headers={'Transfer-Encoding': 'chunked'}).status, 413, 'in chunks')
 
