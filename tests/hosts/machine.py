@@ -63,7 +63,7 @@ class Machine:
         self.address = network.add(name)
         self.folder = os.path.join(folder, name)
         self.servers = {}
-        for part in ('', 'run', 'log', 'conf', 'pg', 'nginx', 'nginx/soko', 'redis'):
+        for part in ('', 'run', 'log', 'conf', 'pg', 'nginx', 'nginx/soko', 'redis', 'metrics'):
             self.make_folder(part)
 
     # --- files and processes

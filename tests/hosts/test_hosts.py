@@ -119,6 +119,7 @@ class World:
         return {
             'SOKO_ENV': 'demo', 'DATABASE_URL': self.url('soko_app', [self.two, self.three, self.one]),
             'DATABASE_REPLICA_URL': self.url('soko_app', replicas, 'prefer-standby'), 'REPLICA_LAG': '1s',
+            'METRICS_DIR': machine.path('metrics'),
             'REDIS_ADDRESS': f'{self.two.address}:6379',
             'TOKEN_KEY': self.secret, 'DATA_KEY': self.secret[::-1], 'SQL_DIR': INST + '/share/soko/sql',
             'MESSAGES_DIR': INST + '/share/soko/messages', 'MEDIA_DIR': self.media, 'WORKERS_FAST': '4',
