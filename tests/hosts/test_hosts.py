@@ -13,6 +13,7 @@ Run as root: ./dev test hosts. The folder, the logs' folder, the programs and th
 SOKO_KEPT, SOKO_INST and SOKO_USER.
 """
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -27,6 +28,7 @@ sys.path.insert(0, os.path.join(CLONE, 'tests/e2e'))
 from traffic import AGAIN, Load, ask  # noqa: E402
 from machine import PASSWORDS, TLS_PORT, Machine  # noqa: E402
 from network import Network, run  # noqa: E402
+from pictures import png  # noqa: E402
 from soko import Failed, Shop, Suite, check, demand, equal, until  # noqa: E402
 
 FOLDER, KEPT = os.environ['SOKO_HOSTS'], os.environ['SOKO_KEPT']
@@ -120,7 +122,7 @@ class World:
             'SOKO_ENV': 'demo', 'DATABASE_URL': self.url('soko_app', [self.two, self.three, self.one]),
             'DATABASE_REPLICA_URL': self.url('soko_app', replicas, 'prefer-standby'), 'REPLICA_LAG': '1s',
             'METRICS_DIR': machine.path('metrics'),
-            'REDIS_ADDRESS': f'{self.two.address}:6379',
+            'REDIS_ADDRESS': f'{self.two.address}:6379,{self.three.address}:6379',
             'TOKEN_KEY': self.secret, 'DATA_KEY': self.secret[::-1], 'SQL_DIR': INST + '/share/soko/sql',
             'MESSAGES_DIR': INST + '/share/soko/messages', 'MEDIA_DIR': self.media, 'WORKERS_FAST': '4',
             'WORKERS_HASH': '2', 'WORKERS_WIRE': '2', 'PASSWORD_COST': '1', 'LIMIT_PUBLIC': '0', 'LIMIT_SIGNED_IN': '0',
@@ -206,8 +208,46 @@ def test_a_sale_on_three_machines():
     for m in (world.one, world.three):
         with open(m.path('log/soko-fast.log'), encoding='utf-8') as f:
             check('"http.response.status_code":201' in f.read().replace('": ', '":'), f'{m.name} has sold something')
+        counted = m.ctl('metrics')
+        check(re.search(r'^soko_requests_total\{.*route="/api/v1/orders".*\} [1-9]', counted, re.M),
+              f'orders in the metrics of {m.name}: {counted[:2000]}')
     figure(f'{load.count()} orders by {BUYERS} buyers in {seconds:.1f} s, each confirmed by a standby')
     world.demand_books()
+
+
+@suite.test
+def test_a_picture_is_seen_whoever_took_it():
+    """The application hosts write into the directory that nginx reads; they take turns."""
+    for _ in range(4):
+        data = png()
+        a = world.shop.upload(f'/products/{world.goods["id"]}/image', 'image', data, world.seller['access_token'])
+        seen = world.shop.call('GET', demand(a, 200).data['image_url'])
+        check(seen.status == 200 and seen.content == data, f'the picture: {seen.status}')
+
+
+@suite.test
+def test_redis_dies_and_nobody_is_signed_out_or_in():
+    """The first of the list is killed: sessions go on, and one that was ended stays ended."""
+    left = world.shop.sign_up('Lea')
+    token = left['access_token']
+    demand(world.shop.call('GET', '/auth/profile', token=token), 200)
+    demand(world.shop.call('POST', '/auth/logout', {'refresh_token': left['refresh_token']}, token), 200)
+    with world.load() as load:
+        flowing(load, 'orders before')
+        began = time.monotonic()
+        world.two.kill('redis')
+        for _ in range(16):  # by every worker, more or less
+            demand(world.shop.call('GET', '/auth/profile', token=token), 401)
+        flowing(load, 'orders without it', 100)
+        world.two.start_redis()
+        for _ in range(16):
+            demand(world.shop.call('GET', '/auth/profile', token=token), 401)
+        flowing(load, 'orders with it', 40)
+    world.keep(load)
+    figure(f'the first Redis is killed and comes back: buyers got {load.statuses(load.attempts, began)}, readers '
+           f'{load.statuses(load.reads, began)}')
+    equal(load.statuses(load.attempts), f'{load.count()} x 201', 'answers to buyers')
+    equal(load.statuses(load.reads), f'{len(load.reads)} x 200', 'answers to readers')
 
 
 @suite.test
