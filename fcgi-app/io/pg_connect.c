@@ -21,10 +21,10 @@
 #include <string.h>
 
 #define CHUNK 32
-#define RETRY_MIN_NS                                                                               \
-    INT64_C(100000000)                   /* between two attempts to connect: as long as one took,  \
-                                          */
-#define RETRY_MAX_NS INT64_C(1000000000) /* within these */
+/* Between two attempts to connect: as long as one took, within these. */
+#define RETRY_MIN_NS INT64_C(100000000)
+#define RETRY_MAX_NS INT64_C(1000000000)
+
 #define LOG_AGAIN_NS INT64_C(5000000000) /* between two lines about one outage */
 #define IDLE_MS 10000                    /* a transaction of ours that idles so long is nobody's */
 #define GRACE_MS 2000                    /* beyond statement_timeout, then the server hangs */
