@@ -3,6 +3,7 @@ and what a provider is sent, minutes later too.
 
 # settings: JOBS_POLL=20ms PAYMENT_ASK_AFTER=500ms PAYMENT_ASK_MAX=1s
 """
+import html
 import json
 import os
 import re
@@ -11,11 +12,12 @@ import threading
 
 from money import Buyer, shop, sim
 from nginx_raw import Connection, parsed_log
-from owner import reload, sql
+from owner import output_of, reload, sql
 from soko import Suite, check, demand, equal, until
 
 suite = Suite()
 STATE = os.environ['SOKO_STATE']
+PAGES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'nginx', 'docs')
 PARENT = re.compile(r'00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})')
 
 
@@ -169,6 +171,29 @@ def test_two_traceparents():
                   f'traceparent: 00-{two}-{span}-01\r\nConnection: close\r\n\r\n'.encode())
     equal(a.status, 200, f'{a!r}')
     equal(in_nginx(request)[0]['trace.id'], of_request(request)[0]['trace.id'], 'both logs')
+
+
+@suite.test
+def test_the_documented_command_shows_a_purchase():
+    """As docs/logs.html has it, but for where this shop's logs lie."""
+    buyer = Buyer()
+    goods = shop.new_product(shop.new_seller(), shop.new_category()['id'], price='150')
+    order = buyer.order(goods['id'], 'stripe')
+    request, trace, span = ids()
+    paid = demand(shop.call('POST', '/payments/stripe', {'order_id': order['id']}, buyer.token,
+                            {'X-Request-ID': request, 'traceparent': f'00-{trace}-{span}-01'}), 201).data
+    sent('stripe', 'get_intent', paid['payment_intent_id'])
+    in_nginx(request)
+    of_trace('jobs', trace, 'provider.call')
+    with open(os.path.join(PAGES, 'logs.html'), encoding='utf-8') as f:
+        command = html.unescape(re.search('<pre tabindex="0">(id=.*?)</pre>', f.read(), re.S)[1])
+    command, n = re.subn(r'\{ cat .*?; journalctl .*?; \} [|]', 'cat "$SOKO_STATE"/log/*.log |', command)
+    equal(n, 1, 'where the logs come from')
+    command = re.sub('^id=.*', 'id=' + trace, command)
+    seen = [json.loads(line) for line in output_of('bash', '-c', command).splitlines()]
+    for who, what, more in (('nginx', 'POST', '/api/v1/payments/stripe'), ('soko-api', 'http.request', '/api/v1/payments/stripe'),
+                            ('soko-api', 'provider.call', 'create_intent'), ('soko-jobs', 'provider.call', 'get_intent')):
+        check([who, what, more] in [line[1:4] for line in seen], f'{who} {what} {more}: {seen}')
 
 
 # --- the level ------------------------------------------------------------------------------------
