@@ -119,7 +119,7 @@ start_one(struct race *race, const struct hosts *h, const char *attributes,
     const char *our_names[PARAMS_MAX], *our_values[PARAMS_MAX];
     int n = 0, i = race->started;
 
-    for (; names[n] != NULL && n < PARAMS_MAX - 4; n++) {
+    for (; n < PARAMS_MAX - 4 && names[n] != NULL; n++) {
         our_names[n] = names[n];
         our_values[n] = values[n];
     }
