@@ -23,7 +23,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "io/cache_server.h"
+#include "io/cache_private.h"
 #include "io/metrics.h"
 
 #include <inttypes.h>

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/listed.h"
 #include "io/cache.h"
-#include "io/cache_server.h"
+#include "io/cache_private.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * and not each its own. If there is another to ask, the pause is doubled each time, since the
  * time-out would be paid by requests that are served well.
  */
-#include "io/cache_server.h"
+#include "io/cache_private.h"
 
 #include "base/clock.h"
 

@@ -1,10 +1,11 @@
 /*
- * io/cache_server: one Redis by hiredis, one blocking connection a worker. For io/cache.c alone.
+ * io/cache_private: one Redis by hiredis, one blocking connection a worker: cache_server.c. For
+ * io/cache.c alone.
  *
  * A failure closes the connection and notes why; then nothing is tried for a while.
  */
-#ifndef SOKO_IO_CACHE_SERVER_H
-#define SOKO_IO_CACHE_SERVER_H
+#ifndef SOKO_IO_CACHE_PRIVATE_H
+#define SOKO_IO_CACHE_PRIVATE_H
 
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
