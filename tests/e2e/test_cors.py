@@ -83,7 +83,7 @@ def test_a_preflight_says_what_a_page_may_send():
             equal((a.status, a.text, said['allow-origin']), (204, '', origin), path)
             check({r['method'] for r in rows} <= set(words(said['allow-methods'])), 'methods')
             check({'Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match',
-                   'X-Request-ID'} <= set(words(said['allow-headers'])), 'headers')
+                   'X-Request-ID', 'traceparent'} <= set(words(said['allow-headers'])), 'headers')
             check('*' not in ''.join(said.values()), f'a wildcard: {said}')
             check(0 < int(said['max-age']) <= 7200, 'age')
             varies(a, path)
