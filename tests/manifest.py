@@ -299,8 +299,11 @@ def hole_28_no_secret_in_the_repository():
     anywhere = re.compile(r'-----BEGIN [A-Z ]*PRIVATE KEY-----\s*\n|\bsk_live_[0-9A-Za-z]{8}|\bAKIA[0-9A-Z]{16}\b')
     # What the simulator and the tests know is no secret of anybody.
     outside_tests = re.compile(r'\bsk_test_[0-9A-Za-z]{8}|\bwhsec_[0-9A-Za-z+/]{8}|\b[0-9a-fA-F]{48,}\b')
-    names = '|'.join(name for name, (secret, _) in table().items() if secret)
-    assigned = re.compile(rf'^[^#\n]*\b(?:{names})=["\']?([0-9A-Za-z+/_.:@-]{{12,}})', re.M)
+    secrets = [name for name, (secret, _) in table().items() if secret]
+    places = [name for name in secrets if name.endswith(('_URL', '_ADDRESS'))]    # secret if with a password
+    keys = '|'.join(name for name in secrets if name not in places)
+    assigned = re.compile(rf'^[^#\n]*\b(?:(?:{keys})=["\']?[0-9A-Za-z+/_.:@-]{{12,}}|'
+                          rf'(?:{"|".join(places)})=\S*[0-9A-Za-z+/_-]{{16,}}@)', re.M)
     for name in tracked():
         text = read(f'{TOP}/{name}')
         found = anywhere.search(text)
