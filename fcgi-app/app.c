@@ -6,11 +6,12 @@
  * likely given up, and serving the newest is what keeps a flooded shop useful.
  *
  * A restart is no flood. The socket is systemd's and keeps what arrives while nobody serves; those
- * clients have not given up, and there are few of them. So the waiting counts from the arrival or
- * from the moment at which the pool opened (slot_open_since), whichever is later, and nobody is
- * refused while it opens. If the shop was flooded when it was restarted, or the restart took so
- * long that the queue is a flood, this costs one queue_limit: the pool serves the oldest for so
- * long, and from then on whoever came before it opened has waited too long again.
+ * clients have not given up, there are few of them, and whoever comes next waits behind them. So
+ * nobody is refused while the pool opens (slot_open_since) nor until GRACE limits later, by when
+ * the queue of a restart is gone. Counting from the opening alone was not enough: a dozen who
+ * wanted to sign in keep the two workers that hash passwords busy for longer than one limit. If the
+ * shop was flooded when it was restarted, the flood is served, oldest first, for so much longer,
+ * once; then all who have waited too long are refused at once, as ever.
  */
 #include "app.h"
 #include "base/address.h"
@@ -34,6 +35,7 @@
 #define DEFAULT_PER_PAGE 10
 #define AGENT_MAX ((size_t)255)
 #define TOKEN_DIGITS 64
+#define GRACE 5 /* queue limits after its pool has opened */
 #define NS_IN_MS INT64_C(1000000)
 
 struct worker {
@@ -139,10 +141,9 @@ demand_fresh(struct exchange *x, int64_t open_since)
         ms *= 10;
     if (at.scale > 3)
         return OK;
-    metric_observe(METRIC_QUEUE_SECONDS, (clock_ms() - ms) * NS_IN_MS, NO_LABELS);
-    if (ms < open_since)
-        ms = open_since;
-    if (open_since == 0 || clock_ms() - ms <= conf->queue_limit.ms)
+    int64_t now = clock_ms(), limit = conf->queue_limit.ms;
+    metric_observe(METRIC_QUEUE_SECONDS, (now - ms) * NS_IN_MS, NO_LABELS);
+    if (open_since == 0 || now - open_since <= GRACE * limit || now - ms <= limit)
         return OK;
     return fail(&x->rq.ctx, ERR_SERVICE_UNAVAILABLE, NULL, "the shop is overloaded");
 }

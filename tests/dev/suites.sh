@@ -27,7 +27,7 @@ list_suites() {
     for f in tests/sim/test_*.py; do
         [[ ! -e $f ]] || say "${f:6}" | sed 's/\.py$//'
     done
-    printf '%s\n' floors asvs systemd_verify manifest package site hosts lint distcheck canary
+    printf '%s\n' floors asvs systemd_verify manifest package site hosts machine lint distcheck canary
 }
 
 # need FLAVOUR programs|tests: builds it once in this run. One that does not build is one failure,
@@ -251,6 +251,15 @@ run_site() {
     "${become[@]}" rm -rf "$tree"
 }
 
+# The package on a Debian of its own, which takes root too.
+run_machine() {
+    local become=()
+    ((EUID == 0)) || become=(sudo)
+    suite machine "${become[@]}" /usr/bin/python3 -B "$clone/tests/machine/test_machine.py" \
+        --folder "$state/test/machine"
+    sed -n 's/^# figure: /    /p' "$state/log/test/machine.tap"
+}
+
 # beside FUNCTION ID: runs it as a process of its own, when fewer than $at_once do so. What it prints is
 # kept together; its counts are gathered by gather(), which takes one that left none for a failure.
 beside() {
@@ -376,6 +385,7 @@ cmd_test() {
             need check programs || continue
             suite package "$clone/tests/package.sh" "$clone/build/check"
             ;;
+        machine) run_machine ;;
         asvs) suite asvs /usr/bin/python3 -B tests/security/asvs.py ;;
         lint) suite lint bash "$self" _lint ;;
         canary) suite canary /usr/bin/python3 -B tests/security/canary.py "$state/log/test" ;;

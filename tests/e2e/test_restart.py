@@ -130,7 +130,7 @@ def test_a_flood_is_refused_soon_after_a_start():
     with Pool('flood') as pool:
         pool.start()
         pool.ready()
-        # QUEUE_LIMIT after it opened, who waited longer than that is refused again, and also by
+        # Some QUEUE_LIMITs after it opened, who waited longer than one is refused again, and also by
         # workers that have come since.
         until(lambda: pool.ask(8) == 503, 'an end of the grace')
         pool.program.send_signal(signal.SIGHUP)
