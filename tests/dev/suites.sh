@@ -251,12 +251,14 @@ run_site() {
     "${become[@]}" rm -rf "$tree"
 }
 
-# The package on a Debian of its own, which takes root too.
+# The package on a Debian of its own, which takes root too. What the suite `package` has made in this run
+# is not made again.
 run_machine() {
-    local become=()
+    local become=() package=()
     ((EUID == 0)) || become=(sudo)
+    mapfile -t package < <(sed -n 's/^# \(.*[.]deb\)$/--package=\1/p' "$state/log/test/package.tap" 2>/dev/null || true)
     suite machine "${become[@]}" /usr/bin/python3 -B "$clone/tests/machine/test_machine.py" \
-        --folder "$state/test/machine"
+        --folder "$state/test/machine" "${package[@]}"
     sed -n 's/^# figure: /    /p' "$state/log/test/machine.tap"
 }
 

@@ -24,12 +24,14 @@ from urllib.parse import urlsplit
 
 API = '/api/v1'
 TIMEOUT = 30
+ROUND = 96     # steps until a buyer signs in anew
 PASSWORD = 'a password of the load'  # of accounts that this program makes
 
 
 class Buyer:
     def __init__(self, load, number):
-        self.load, self.number, self.turn = load, number, 0
+        # Each begins elsewhere in the round, or all would sign in at the same moment.
+        self.load, self.number, self.turn = load, number, number * ROUND // load.size
         self.connection = None
         self.token = self.order = None
         self.email = f'steady-{secrets.token_hex(8)}@example.com'
@@ -104,7 +106,7 @@ class Buyer:
         self.turn += 1
         product = self.load.products[n % len(self.load.products)]
         kind = n % 8
-        if n % 96 == 95:  # the pool that hashes
+        if n % ROUND == ROUND - 1:  # the pool that hashes
             told = self.do('sign in', 200, 'POST', '/auth/login', {'email': self.email, 'password': PASSWORD})
             self.token = told['access_token'] if told else self.token
         elif n % 12 == 11 and self.order:  # the pool that calls providers; cash needs none
@@ -141,7 +143,7 @@ class Load:
         parts = urlsplit(o.base)
         self.host, self.port, self.rate = parts.hostname, parts.port or 443, o.rate
         self.tls = ssl.create_default_context(cafile=o.cacert)
-        self.products = o.product
+        self.products, self.size = o.product, o.buyers
         self.lock, self.over = threading.Condition(), threading.Event()
         self.answers, self.failures, self.orders, self.seconds, self.counts = 0, [], [], [], {}
         self.buyers = [Buyer(self, n) for n in range(o.buyers)]

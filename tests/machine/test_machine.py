@@ -410,10 +410,13 @@ def test_purged_it_leaves_database_and_media():
 
 # --- main -----------------------------------------------------------------------------------------
 
-def make_packages(folder):
+def make_packages(folder, package):
     """The package of this tree, one of before, and one of after: with a migration more."""
     w.new, w.old, w.newer = (os.path.join(folder, f + '.deb') for f in ('new', 'old', 'newer'))
-    packages.of_this_tree(TOP, w.new)
+    if package:
+        shutil.copy(package, w.new)
+    else:
+        packages.of_this_tree(TOP, w.new)
     version = packages.field(w.new, 'Version')
     before = os.path.join(folder, 'before.deb')
     if packages.of_last_commit(TOP, before):
@@ -438,7 +441,9 @@ def leave(*_):
 def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument('--folder', required=True, help='for the machine; made, and removed at the end')
-    folder = args.parse_args().folder
+    args.add_argument('--package', help='of this tree, if there is one already')
+    o = args.parse_args()
+    folder = o.folder
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, leave)
     inner = os.path.join(folder, 'machine')
@@ -446,7 +451,7 @@ def main():
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder, mode=0o700)
     try:
-        make_packages(folder)
+        make_packages(folder, o.package)
         with Machine(base(packages.needs(w.new)), inner) as w.machine:
             try:
                 suite.main()
