@@ -2,7 +2,9 @@
  * Migrations are files NNNN_name.up.sql and .down.sql in SQL_DIR/schema, applied in order, each in
  * a transaction together with its row in schema_migrations. A file that was applied must not
  * change: its checksum is kept, and `status` tells. Functions and views (SQL_DIR/functions) are no
- * migrations: all of them are applied again after each `up`.
+ * migrations: all of them are applied again after each `up`, unless a newer version has been here:
+ * whoever went back to this one works with the newer ones, which workers of the newer version still
+ * use while they are replaced, and could not take a column from a view.
  *
  * The statements of the shop cannot be prepared before its tables stand, so this file opens the
  * database with a table of its own few.
@@ -280,6 +282,17 @@ unchanged(const struct run *r)
     return good;
 }
 
+/* Whether a newer version has migrated, and this one was installed after it. */
+static bool
+is_ahead(const struct run *r)
+{
+    for (size_t i = 0; i < r->row_count; i++) {
+        if (r->rows[i].version >= (int64_t)r->file_count)
+            return true;
+    }
+    return false;
+}
+
 int
 ctl_migrate_up(const struct ctl_options *o)
 {
@@ -299,6 +312,10 @@ ctl_migrate_up(const struct ctl_options *o)
         if (good)
             printf("applied %04d_%s\n", (int)r.now->version, r.now->name);
         done += good;
+    }
+    if (good && is_ahead(&r)) {
+        puts("the database belongs to a newer version; its functions and views stay");
+        return close_run(&r, true);
     }
     good = good && tell(&r, "functions", tx_run(&r.ctx, functions_work, &r));
     if (good && done == 0)

@@ -1,7 +1,10 @@
 -- What a shopper sees of a product, with the names of the API. Every catalogue statement reads it,
--- so that they cannot drift apart. Dropped and made again, since a view cannot lose a column.
-DROP VIEW IF EXISTS product_view CASCADE;
-CREATE VIEW product_view AS
+-- so that they cannot drift apart.
+--
+-- Views are replaced, never dropped and made anew: a statement that waits meanwhile would look for the view that is
+-- gone, and answer 500. So a view only gains columns, at its end, and only together with a migration, by which
+-- `migrate up` of the version before knows that the view is newer than its own.
+CREATE OR REPLACE VIEW product_view AS
 SELECT p.id, p.store_id, s.name AS store_name, p.category_id, c.name AS category_name, p.name, p.description,
        p.price AS "price:money", p.currency, k.available AS stock, p.sku, p.weight_g,
        (SELECT i.url FROM product_images i WHERE i.product_id = p.id ORDER BY i.n LIMIT 1) AS image_url,
@@ -48,7 +51,7 @@ CREATE OR REPLACE FUNCTION search_query(words text) RETURNS tsquery
 -- The products on sale that pass the filters; a null filter passes all. Its body is one plain SELECT, so
 -- that PostgreSQL inlines it into each statement that sorts it, and finds an index for each
 -- combination of filters when it plans for the values at hand. `fuzzy` takes the words for misspelt.
-CREATE FUNCTION product_matches(in_category uuid, in_store uuid, words text, fuzzy boolean, in_currency text,
+CREATE OR REPLACE FUNCTION product_matches(in_category uuid, in_store uuid, words text, fuzzy boolean, in_currency text,
                                 at_least bigint, at_most bigint, in_stock boolean)
     RETURNS SETOF product_view
     LANGUAGE sql STABLE PARALLEL SAFE

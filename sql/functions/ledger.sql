@@ -15,8 +15,7 @@ END;
 
 -- What each payment and refund should have booked, by their own rows. Money that came and matched nothing is parked;
 -- whether an administrator accepted it later, only the ledger remembers.
-DROP VIEW IF EXISTS ledger_due, ledger_refunds, ledger_payments;
-CREATE VIEW ledger_payments AS
+CREATE OR REPLACE VIEW ledger_payments AS
     SELECT p.id, p.order_id, p.provider, p.currency, p.status, p.amount, p.received,
            parked.id IS NOT NULL OR p.status = 'needs_review' AS was_parked,
            accepted.id IS NOT NULL OR (parked.id IS NOT NULL AND p.status = 'succeeded') AS was_accepted
@@ -28,13 +27,13 @@ CREATE VIEW ledger_payments AS
 
 -- A refund is owed from the moment it is asked for, also while it fails and is tried again. One that went and came
 -- back after all (reversed) is over: another took its place.
-CREATE VIEW ledger_refunds AS
+CREATE OR REPLACE VIEW ledger_refunds AS
     SELECT r.id, r.payment_id, p.order_id, p.provider, r.currency, r.amount, coalesce(r.sent_amount, r.amount) AS sent,
            CASE WHEN r.reason = 'review' THEN 'suspense' ELSE 'buyer_funds' END AS source,
            r.status = 'succeeded' OR r.reversed AS was_paid, r.reversed AS was_reversed
     FROM refunds r JOIN ledger_payments p ON p.id = r.payment_id;
 
-CREATE VIEW ledger_due AS
+CREATE OR REPLACE VIEW ledger_due AS
     SELECT p.id AS subject, d.kind, p.currency, d.account, d.provider, d.amount
     FROM ledger_payments p CROSS JOIN LATERAL (VALUES
         ('payment_settled', 'provider_cash', p.provider, p.received, NOT p.was_parked),

@@ -1,0 +1,47 @@
+"""What every deploy does first, `sokoctl migrate up`, beside workers that serve: functions and views are
+made anew under their feet, and nobody who asks meanwhile notices.
+"""
+import secrets
+import threading
+
+from owner import ctl
+from soko import Shop, Suite, check, demand, equal, until
+
+suite = Suite()
+DEPLOYS = 12
+CLIENTS = 4
+STRIDE = 40     # answers between two deploys
+
+
+@suite.test
+def test_functions_are_renewed_beside_workers():
+    shop, over = Shop(), threading.Event()
+    answers, failures = [], []
+    buyer = shop.sign_up()
+    product = demand(shop.call('GET', '/products?search=peaberry+coffee'), 200).data[0]['id']
+    demand(shop.call('POST', '/cart/items', {'product_id': product, 'quantity': 1}, buyer['access_token']), 200)
+
+    def browse():
+        while not over.is_set():
+            for path in (f'/products?search=w{secrets.token_hex(3)}', f'/products?per_page=7&page={secrets.randbelow(9) + 1}',
+                         f'/products/{product}?x={secrets.token_hex(3)}', '/cart', '/orders'):
+                a = shop.call('GET', path, token=buyer['access_token'])
+                (answers if a.status == 200 else failures).append(f'{path}: {a!r}')
+
+    threads = [threading.Thread(target=browse) for _ in range(CLIENTS)]
+    for t in threads:
+        t.start()
+    try:
+        for _ in range(DEPLOYS):
+            wanted = len(answers) + STRIDE
+            ctl('migrate', 'up')
+            until(lambda: len(answers) >= wanted or failures, 'more answers', 60)  # pylint: disable=W0640
+    finally:
+        over.set()
+        for t in threads:
+            t.join()
+    equal(failures, [], 'what failed')
+    check(len(answers) > DEPLOYS * STRIDE, 'many answers')
+
+
+suite.main()
