@@ -8,7 +8,7 @@ from owner import ctl
 from soko import Shop, Suite, check, demand, equal, until
 
 suite = Suite()
-DEPLOYS = 12
+DEPLOYS = 5
 CLIENTS = 4
 STRIDE = 40     # answers between two deploys
 
