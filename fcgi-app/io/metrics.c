@@ -73,15 +73,17 @@ hash_text(uint64_t h, const char *s)
 uint64_t
 metrics_layout(void)
 {
+    const uint64_t size = sizeof(struct metrics_file);
     uint64_t h = hash_text(FNV_BASIS, METRICS_MAGIC);
 
-    h = hash_bytes(h, &(uint64_t){sizeof(struct metrics_file)}, sizeof(uint64_t));
+    h = hash_bytes(h, &size, sizeof size);
     h = hash_bytes(h, metric_bounds, sizeof metric_bounds);
     for (int m = 0; m < METRIC__COUNT; m++) {
         const struct metric_family *f = &metric_families[m];
 
         h = hash_text(h, f->name);
-        h = hash_bytes(h, &(uint64_t){f->kind * 2U + f->seconds}, sizeof(uint64_t));
+        h = hash_bytes(h, &f->kind, sizeof f->kind);
+        h = hash_bytes(h, &f->seconds, sizeof f->seconds);
         for (size_t i = 0; i < METRIC_LABELS_MAX && f->labels[i] != NULL; i++)
             h = hash_text(h, f->labels[i]);
     }
@@ -278,6 +280,7 @@ remove_stale(int dir, const char *name, const char *service)
     size_t len = strlen(service);
     const struct dirent *e;
 
+    /* cppcheck-suppress readdirCalled ; readdir_r is the one that is obsolete */
     while (d != NULL && (e = readdir(d)) != NULL) {
         const char *end = strrchr(e->d_name, '.');
 

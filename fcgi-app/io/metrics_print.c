@@ -118,7 +118,7 @@ add_sample(struct samples *s, struct sample one)
 static void
 take_samples(struct samples *s, const struct metrics_file *f, int64_t now_ns)
 {
-    bool silent = now_ns - seen_ns(f) > SILENT_NS;
+    bool silent = seen_ns(f) < now_ns - SILENT_NS; /* it may be METRIC_UNKNOWN */
 
     add_sample(s, (struct sample){.family = &metric_families[METRIC_DROPPED],
                                   .service = f->head.service,
@@ -283,6 +283,7 @@ metrics_print(struct text *out, const char *dir)
 
     if (d == NULL)
         return false;
+    /* cppcheck-suppress readdirCalled ; readdir_r is the one that is obsolete */
     while ((e = readdir(d)) != NULL) {
         if (!has_suffix(e->d_name, METRICS_SUFFIX))
             continue;

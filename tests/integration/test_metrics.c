@@ -261,6 +261,10 @@ START_TEST(who_is_silent_says_nothing_of_now)
     ck_assert_double_eq(value("soko_workers_wanted{pool=\"fast\"}"), -1);
     ck_assert_double_eq(value("soko_idempotent_replays_total{pool=\"fast\"}"), 5);
     ck_assert_double_ge(value("soko_seen_timestamp_seconds{pool=\"fast\"}"), 1e9);
+    /* Just opened, and not seen yet. */
+    metric_set(METRIC_SEEN, METRIC_UNKNOWN, NO_LABELS);
+    ck_assert_double_eq(value("soko_workers_wanted{pool=\"fast\"}"), -1);
+    ck_assert_double_eq(value("soko_seen_timestamp_seconds{pool=\"fast\"}"), -1);
 }
 END_TEST
 
