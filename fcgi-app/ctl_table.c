@@ -77,6 +77,11 @@ const struct ctl_command ctl_commands[] = {
      NULL},
     {"migrate down", "[STEPS]", "undo the newest migrations", true, ctl_migrate_down, NULL},
     {"migrate status", "", "what is applied, what is pending", true, ctl_migrate_status, NULL},
+    {"migrate verify", "", "whether the database is what this program's files make it", true,
+     ctl_migrate_verify,
+     "It names migrations that are pending, changed, left out, out of order or newer than this "
+     "program; functions and views that are missing; and what the role soko_app may and must not, "
+     "or must and may not. It exits with 0 only if there is nothing to name."},
 
     {"user create", "--name --email|--phone|--username [--role=buyer|admin] --password-stdin",
      "make an account; its id is printed", true, ctl_user_create, NULL},
@@ -223,8 +228,13 @@ const struct ctl_command ctl_commands[] = {
      ctl_config_example, NULL},
     {"config secrets", "", "the names of the secrets, which are files in credentials/", false,
      ctl_config_secrets, NULL},
-    {"config", "NAME", "a setting in force", true, ctl_config, NULL},
     {"metrics", "", "what the services of this machine have counted, as Prometheus reads it", true,
      ctl_metrics, "The same as GET /metrics, without nginx and workers."},
+    {"config", "SETTING", "a setting in force", true, ctl_config, NULL},
+
+    {"man", "PAGE", "a manual page, as roff: sokoctl, soko-api, soko-jobs or soko.conf", false,
+     ctl_man, NULL},
+    {"completion bash", "", "completion for bash, to be sourced", false, ctl_completion_bash,
+     "zsh reads it too: autoload bashcompinit && bashcompinit before it."},
 };
 const size_t ctl_command_count = sizeof(ctl_commands) / sizeof(ctl_commands[0]);

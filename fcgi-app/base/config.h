@@ -35,6 +35,8 @@ struct config {
     struct span statement_timeout;
     const char *database_replica_url;
     struct span replica_lag;
+    struct span migrate_lock_timeout;
+    struct span migrate_patience;
     const char *redis_address;
     struct span redis_timeout;
     const char *token_key;
@@ -217,6 +219,12 @@ void config_help(FILE *out);
 /* Prints the table as a soko.conf to begin with: each setting with its sentence and, behind a '#',
  * its default; of a secret only which file it belongs into. */
 void config_example(FILE *out);
+
+/* Prints the table as items of a manual page (base/roff.h). */
+void config_man(FILE *out);
+
+/* Prints the names of all settings, each followed by `end`. */
+void config_names(FILE *out, char end);
 
 /* Prints the names of all secrets, a line each: what systemd's units load as credentials. */
 void config_secrets(FILE *out);

@@ -2,6 +2,7 @@
  * The table of settings for people: as help, and as a file to begin with.
  */
 #include "base/config_table.h"
+#include "base/roff.h"
 
 #include <string.h>
 
@@ -111,5 +112,55 @@ config_secrets(FILE *out)
     for (size_t i = 0; i < SETTINGS; i++) {
         if (settings[i].secret)
             fprintf(out, "%s\n", config_env_name(&settings[i], name));
+    }
+}
+
+void
+config_names(FILE *out, char end)
+{
+    char name[NAME_SIZE];
+
+    for (size_t i = 0; i < SETTINGS; i++)
+        fprintf(out, "%s%c", config_env_name(&settings[i], name), end);
+}
+
+/* As print_range(): none of its words needs an escape. */
+static void
+man_default(const struct setting *s, FILE *out)
+{
+    if (s->def == NULL) {
+        fputs("Required.", out);
+    } else if (*s->def == '\0') {
+        fputs("Default: none.", out);
+    } else {
+        fputs("Default: ", out);
+        for (const char *c = s->def; *c != '\0'; c++) {
+            roff_text(out, (const char[]){*c, '\0'});
+            if (*c == ',')
+                fputs("\\:", out); /* a line may break here */
+        }
+        fputc('.', out);
+    }
+    fputs("\n", out);
+}
+
+void
+config_man(FILE *out)
+{
+    char name[NAME_SIZE];
+
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const struct setting *s = &settings[i];
+
+        fputs(".TP\n", out);
+        config_env_name(s, name);
+        roff_font(out, 'B', name, (int)strlen(name));
+        if (s->secret)
+            fputs(" (secret)", out);
+        print_range(s, out);
+        fputc('\n', out);
+        roff_text(out, s->doc);
+        fputs(".\n", out);
+        man_default(s, out);
     }
 }

@@ -410,6 +410,17 @@ pg_touch_args(struct ctx *ctx, int stmt, int64_t *touched, const struct pg_arg *
 }
 
 /* PQexec takes several statements at once, but not in pipeline mode. */
+static enum err
+script_error(const char *state)
+{
+    if (state != NULL && (strcmp(state, "40P01") == 0 || strcmp(state, "40001") == 0))
+        return ERR_RERUN;
+    if (state != NULL && strcmp(state, "55P03") == 0)
+        return ERR_REQUEST_TIMEOUT;
+    log_event(LOG_ERROR, EVENT("pg.script"), TEXT("error.code", state));
+    return ERR_INTERNAL;
+}
+
 enum err
 pg_script(struct ctx *ctx, const char *sql, const char **why)
 {
@@ -425,9 +436,7 @@ pg_script(struct ctx *ctx, const char *sql, const char **why)
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY) {
         const char *said = PQresultErrorMessage(r);
         *why = said[0] == '\0' ? "COPY is not possible here" : arena_strdup(ctx->arena, said);
-        log_event(LOG_ERROR, EVENT("pg.script"),
-                  TEXT("error.code", PQresultErrorField(r, PG_DIAG_SQLSTATE)));
-        e = ERR_INTERNAL;
+        e = script_error(PQresultErrorField(r, PG_DIAG_SQLSTATE));
     }
     PQclear(r);
     if (PQenterPipelineMode(pg->conn) == 0 || PQstatus(pg->conn) != CONNECTION_OK)

@@ -212,7 +212,9 @@ enum err pg_page_args(struct ctx *ctx, int list, int count, struct pg_page *page
                       const struct pg_arg *args, size_t n);
 
 /* Runs SQL from a file (a migration, the demo data): several statements, no parameters, no result.
- * For sokoctl only. ERR_INTERNAL after logging; `*why` (in ctx->arena) is the server's message. */
+ * For sokoctl only. ERR_RERUN after a deadlock, ERR_REQUEST_TIMEOUT if a lock was not to be had
+ * within lock_timeout, else ERR_INTERNAL after logging; `*why` (in ctx->arena) is the server's
+ * message. */
 enum err pg_script(struct ctx *ctx, const char *sql, const char **why);
 
 /* For the test that holds statements against output schemas: column i of a prepared statement. The

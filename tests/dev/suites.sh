@@ -27,7 +27,7 @@ list_suites() {
     for f in tests/sim/test_*.py; do
         [[ ! -e $f ]] || say "${f:6}" | sed 's/\.py$//'
     done
-    printf '%s\n' floors asvs systemd_verify manifest package site hosts machine lint distcheck canary
+    printf '%s\n' floors migrations asvs systemd_verify manifest package site hosts machine lint distcheck canary
 }
 
 # need FLAVOUR programs|tests: builds it once in this run. One that does not build is one failure,
@@ -373,6 +373,7 @@ cmd_test() {
             ;;
         sim/*) suite "$id" /usr/bin/python3 -B "$clone/tests/$id.py" ;;
         floors) suite floors "$clone/tests/floors.sh" ;;
+        migrations) suite migrations /usr/bin/python3 -B "$clone/tests/migrations.py" ;;
         systemd_verify)
             need check programs || continue
             suite systemd_verify "$clone/tests/systemd_verify.sh" "$clone/build/check"
