@@ -74,12 +74,21 @@ log_failure(enum log_level level, const char *stmt, const PGresult *r)
 }
 
 /* After DDL a prepared statement may be stale for good ("cached plan must not change result type",
- * 0A000, a code that it shares with unsupported features): a new connection prepares it anew. */
+ * 0A000, a code that it shares with unsupported features): a new connection prepares it anew. A
+ * view or function that was dropped and made again while we planned has another number, and the old
+ * one is not found (XX000, "could not open relation with OID", "cache lookup failed for function").
+ */
 static bool
 is_stale_plan(const PGresult *r)
 {
-    return strcmp(field_of(r, PG_DIAG_SQLSTATE), "0A000") == 0 &&
-           strcmp(field_of(r, PG_DIAG_SOURCE_FUNCTION), "RevalidateCachedQuery") == 0;
+    static const char lookup[] = "cache lookup failed for ";
+    const char *state = field_of(r, PG_DIAG_SQLSTATE);
+    const char *function = field_of(r, PG_DIAG_SOURCE_FUNCTION);
+
+    if (strcmp(state, "XX000") == 0)
+        return strcmp(function, "relation_open") == 0 ||
+               strncmp(field_of(r, PG_DIAG_MESSAGE_PRIMARY), lookup, sizeof(lookup) - 1) == 0;
+    return strcmp(state, "0A000") == 0 && strcmp(function, "RevalidateCachedQuery") == 0;
 }
 
 struct pg_failure

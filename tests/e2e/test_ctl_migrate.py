@@ -154,7 +154,7 @@ def an_index_is_made_beside_writers():
 
 
 def while_serving(work):
-    """Four clients read and buy while work() is done; each must be answered well."""
+    """Two clients read while work() is done; each must be answered well."""
     over, bad, answered = threading.Event(), [], []
 
     def client(i):
@@ -167,7 +167,7 @@ def while_serving(work):
                 if answer.status != 200:
                     bad.append(answer)
 
-    threads = [threading.Thread(target=client, args=(i,)) for i in range(4)]
+    threads = [threading.Thread(target=client, args=(i,)) for i in range(2)]
     for t in threads:
         t.start()
     try:
@@ -187,7 +187,7 @@ def after(answered, more):
 @suite.test
 def functions_are_renewed_under_the_workers():
     def work(answered):
-        for _ in range(8):
+        for _ in range(4):
             after(answered, 20)
             Migrating('up').end()
         after(answered, 20)
@@ -240,11 +240,9 @@ def verify_finds_what_is_not_as_it_should_be():
             f.write('-- a word too late\n')
         faults(db, '0004_stores: was changed after it was applied', sql_dir=files.dir)
         db.sql('soko_owner', f"UPDATE schema_migrations SET name = 'else' WHERE version = {newest}")
-        faults(db, f'{newest:04}_', )
+        faults(db, f'{newest:04}_')
         db.sql('soko_owner', f"DELETE FROM schema_migrations WHERE version = {newest}")
         faults(db, 'is pending')
-        db.migrate('down')  # the one before: its tables stand, but so it goes
-        db.migrate('up', good=False)
 
 
 @suite.test
