@@ -30,6 +30,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -334,6 +335,24 @@ lock_folder(const char *folder)
     return fd;
 }
 
+/* Root backs up as the user whose folder it is, as each night's unit does: what that user could not
+ * remove would stay for ever. */
+static bool
+become_owner(int folder, const char *path)
+{
+    struct stat st;
+
+    if (geteuid() != 0)
+        return true;
+    if (fstat(folder, &st) == 0 &&
+        (st.st_uid == 0 ||
+         (setgroups(0, NULL) == 0 && setresgid(st.st_gid, st.st_gid, st.st_gid) == 0 &&
+          setresuid(st.st_uid, st.st_uid, st.st_uid) == 0)))
+        return true;
+    fprintf(stderr, "sokoctl: %s: its owner's rights cannot be taken: %s\n", path, strerror(errno));
+    return false;
+}
+
 static bool
 read_keep(const char *text, long *keep)
 {
@@ -365,7 +384,7 @@ ctl_backup(const struct ctl_options *o)
     }
     b.folder = o->argc > 0 ? o->argv[0] : conf->backup_dir;
     int lock = lock_folder(b.folder);
-    if (lock < 0)
+    if (lock < 0 || !become_owner(lock, b.folder))
         return EX_CANTCREAT;
     umask(0077);
     remove_leftovers(b.arena, b.folder);

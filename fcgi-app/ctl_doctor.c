@@ -51,6 +51,7 @@ static const struct check {
     {"sockets", doctor_sockets},
     {"disk", doctor_disk},
     {"certificate", doctor_certificate},
+    {"nginx", doctor_nginx},
     {"jobs", doctor_jobs},
     {"outbox", doctor_outbox},
     {"payments", doctor_payments},

@@ -77,6 +77,7 @@ void doctor_folders(struct doctor *d);
 void doctor_sockets(struct doctor *d);
 void doctor_disk(struct doctor *d);
 void doctor_certificate(struct doctor *d);
+void doctor_nginx(struct doctor *d);
 void doctor_backups(struct doctor *d);
 /* ctl_doctor_shop.c */
 void doctor_jobs(struct doctor *d);

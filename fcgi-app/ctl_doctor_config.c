@@ -9,6 +9,7 @@
 #include "base/config.h"
 #include "base/config_table.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -68,14 +69,13 @@ look_at_secret(struct doctor *d, const char *path)
 
 /* Whether the file of the settings has a secret in it. */
 static bool
-holds_secret(struct doctor *d, const char *path)
+holds_secret(const char *path)
 {
     FILE *in = fopen(path, "re");
     char name[NAME_SIZE], *line = NULL;
     size_t cap = 0;
     bool found = false;
 
-    (void)d;
     while (in != NULL && getline(&line, &cap, in) >= 0) {
         for (size_t i = 0; i < SETTINGS; i++) {
             size_t len = strlen(config_env_name(&settings[i], name));
@@ -89,6 +89,34 @@ holds_secret(struct doctor *d, const char *path)
     if (in != NULL)
         fclose(in);
     return found;
+}
+
+static int
+is_conf(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name);
+
+    return len > 5 && strcmp(entry->d_name + len - 5, ".conf") == 0;
+}
+
+/* The file, and those of the folder beside it: FILE.d. */
+static void
+look_at_settings(struct doctor *d, const char *file)
+{
+    const char *dir = arena_printf(d->arena, "%s.d", file);
+    struct dirent **entries;
+    int n = scandir(dir, &entries, is_conf, alphasort);
+
+    if (access(file, R_OK) == 0 && holds_secret(file))
+        look_at_secret(d, file);
+    for (int i = 0; i < n; i++) {
+        const char *path = arena_printf(d->arena, "%s/%s", dir, entries[i]->d_name);
+        if (holds_secret(path))
+            look_at_secret(d, path);
+        free(entries[i]);
+    }
+    if (n >= 0)
+        free(entries);
 }
 
 static void
@@ -113,8 +141,8 @@ doctor_secrets(struct doctor *d)
     if ((dir == NULL || dir[0] == '\0') && file != NULL) /* as main() looks for them */
         dir = arena_printf(d->arena, "%s/credentials", dirname(arena_strdup(d->arena, file)));
 
-    if (file != NULL && access(file, R_OK) == 0 && holds_secret(d, file))
-        look_at_secret(d, file);
+    if (file != NULL)
+        look_at_settings(d, file);
     if (dir != NULL) {
         look_at_credentials(d, dir);
         look_at_credentials(d, arena_printf(d->arena, "%s/owner", dir));

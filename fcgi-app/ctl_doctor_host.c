@@ -12,6 +12,7 @@
 #include "io/cache.h"
 #include "io/cache_look.h"
 #include "io/cert.h"
+#include "site.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -149,6 +150,7 @@ doctor_shop_user(struct doctor *d, uid_t *uid)
         *uid = st.st_uid;
         return true;
     }
+    /* cppcheck-suppress getpwnamCalled ; there is one thread */
     user = getpwnam("soko");
     if (user != NULL)
         *uid = user->pw_uid;
@@ -192,6 +194,7 @@ void
 doctor_folders(struct doctor *d)
 {
     look_at_folder(d, "MEDIA_DIR", conf->media_dir, true);
+    look_at_folder(d, "METRICS_DIR", conf->metrics_dir, true);
     if (access(arena_printf(d->arena, "%s/notice.email", conf->messages_dir), R_OK) != 0)
         doctor_say(d, FOUND_WRONG, "set MESSAGES_DIR, or install the package anew",
                    "MESSAGES_DIR: %s holds no templates", conf->messages_dir);
@@ -240,6 +243,7 @@ look_at_socket(struct doctor *d, const char *pool)
                    (unsigned)(st.st_mode & 07777));
         return;
     }
+    /* cppcheck-suppress getgrnamCalled ; there is one thread */
     const struct group *nginx = getgrnam("www-data");
     bool is_machines =
         strncmp(path, "/run/", 5) == 0; /* a shop of a user has an nginx of his own */
@@ -363,6 +367,40 @@ doctor_certificate(struct doctor *d)
                    "the key %s cannot be read", conf->tls_certificate_key);
     if (c.is_self_signed && !config_is_demo())
         doctor_say(d, FOUND_WARNING, "certbot certonly", "it is self-signed: no browser trusts it");
+}
+
+/* --- nginx ------------------------------------------------------------------------------------ */
+
+/* Whether its site is what `sokoctl nginx write` would write. */
+void
+doctor_nginx(struct doctor *d)
+{
+    char *said = NULL, *wrong = NULL;
+    size_t len = 0;
+
+    if (!d->config_good || access(arena_printf(d->arena, "%s/soko", conf->nginx_dir), F_OK) != 0) {
+        doctor_say(d, FOUND_SKIPPED, NULL,
+                   d->config_good ? "its site was never written on this machine"
+                                  : "the configuration is not good");
+        return;
+    }
+    FILE *out = open_memstream(&said, &len), *err = open_memstream(&wrong, &len);
+    int changes = out != NULL && err != NULL ? site_compare(conf->nginx_dir, out, err) : 0;
+    if (out != NULL)
+        fclose(out);
+    if (err != NULL)
+        fclose(err);
+    if (changes > 0)
+        doctor_say(d, FOUND_WRONG, "sokoctl nginx write && nginx -t && systemctl reload nginx",
+                   "%d of its files are not what the settings say: %s", changes,
+                   arena_strndup(d->arena, said, strcspn(said, "\n")));
+    else if (changes < 0)
+        doctor_say(d, FOUND_SKIPPED, "sokoctl nginx check", "%s",
+                   arena_strndup(d->arena, wrong, strcspn(wrong, "\n")));
+    else
+        doctor_say(d, FOUND_GOOD, NULL, "its site follows from the settings");
+    free(said);
+    free(wrong);
 }
 
 /* --- backups ---------------------------------------------------------------------------------- */

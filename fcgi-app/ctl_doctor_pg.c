@@ -119,9 +119,8 @@ look_at_facts(struct doctor *d, const struct pg_probe *probe)
     struct ctx *ctx = ctl_few(d->arena, conf->database_url, needed);
     struct facts_row f = {0};
 
-    int64_t before = clock_ms();
     enum err e = pg_one(ctx, DOCTOR_FACTS, &facts_row, &f, ARG_NONE);
-    before = clock_ms();
+    int64_t before = clock_ms();
     if (e == OK) /* once more, now that it is connected: how long the way is matters */
         e = pg_one(ctx, DOCTOR_FACTS, &facts_row, &f, ARG_NONE);
     if (e != OK) {

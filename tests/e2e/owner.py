@@ -118,8 +118,8 @@ class Held:
     """A transaction of the owner's that holds what `statement` locks, for as long as the block is
     entered; wait_for(n) waits until so many others wait for it, one behind the other."""
 
-    def __init__(self, statement, **values):
-        command = [PSQL, os.environ['SOKO_OWNER_URL'], '-XqtA', '-v', 'ON_ERROR_STOP=1']
+    def __init__(self, statement, url=None, **values):
+        command = [PSQL, url or os.environ['SOKO_OWNER_URL'], '-XqtA', '-v', 'ON_ERROR_STOP=1']
         for name, value in values.items():
             command += ['-v', f'{name}={value}']
         self.statement = statement
