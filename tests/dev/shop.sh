@@ -230,15 +230,19 @@ write_nginx() {
 }
 
 # The documentation: our pages, the API reference as an OpenAPI document, and its viewer, which npm
-# fetches once for all shops of this clone. Without npm's registry the pages go without the viewer.
+# fetches once for all shops of this clone, one after another. Without npm's registry the pages go
+# without the viewer.
 shop_docs() {
     local docs=$state/docs json=$shop/nginx/openapi.json
     "${ctl[@]}" openapi >"$json"
-    if ! "$clone/nginx/docs/assemble.sh" "$docs" "$json" >"$state/log/docs.log" 2>&1; then
-        say "note: no viewer for the API reference (npm failed: $state/log/docs.log)"
-    fi
     rm -rf "$shop/docs"
-    cp -r "$docs" "$shop/docs"
+    {
+        flock 7
+        if ! "$clone/nginx/docs/assemble.sh" "$docs" "$json" >"$state/log/docs.log" 2>&1; then
+            say "note: no viewer for the API reference (npm failed: $state/log/docs.log)"
+        fi
+        cp -r "$docs" "$shop/docs"
+    } 7>"$state/docs.lock"
     cp "$clone"/nginx/docs/*.{html,css,js,svg} "$shop/docs/"
     cp "$json" "$shop/docs/openapi.json"
     chmod -R u=rwX,go=rX "$shop/docs"
