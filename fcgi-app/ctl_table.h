@@ -3,7 +3,8 @@
  *
  * The command line is read by these rows (ctl_parse.c), and --help, the manual and the shell's
  * completion are printed from them. To add a command: its row in ctl_table.c, its function in ctl.h
- * and a file of its own. To add an option: a member of struct ctl_options, its row, and its name in
+ * and a file of its own, named in Makefile.am; sokoctl.c names those that act as the database's
+ * owner. To add an option: a member of struct ctl_options, its row, and its name in
  * the `takes` of each command that reads it; nobody else is given it.
  */
 #ifndef SOKO_CTL_TABLE_H

@@ -1,5 +1,5 @@
 /*
- * base/config: one table of settings (config.c) and the struct that it fills.
+ * base/config: one table of settings (config_table.c) and the struct that it fills.
  *
  * A value comes from the file FILE given by --config (lines NAME=value, '#' comments; systemd's
  * EnvironmentFile syntax without continuation lines) and from what is named *.conf in the folder
@@ -26,7 +26,7 @@ struct size {
     int64_t bytes;
 };
 
-/* The members are in the order of the table in config.c, which says each one's meaning. */
+/* The members are in the order of config_table.c, which says each one's meaning. */
 struct config {
     const char *soko_env;
     const char *log_level;

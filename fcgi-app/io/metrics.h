@@ -95,7 +95,8 @@ bool metrics_open(const char *dir, const char *service);
 #define LABELS(...) ((const char *const[METRIC_LABELS_MAX]){__VA_ARGS__})
 #define NO_LABELS NULL
 
-/* A counter: adds `n` (nanoseconds, if the family counts seconds). */
+/* A counter: adds `n` (nanoseconds, if the family counts seconds). What a transaction does is
+ * counted by after_commit() (io/tx.h), since it may be rolled back, or run again. */
 void metric_add(enum metric m, uint64_t n, const char *const *labels);
 
 /* A gauge. METRIC_UNKNOWN takes it away. */
