@@ -80,14 +80,21 @@ is_entry(const struct dirent *entry)
 }
 
 /* Removes a folder of ours, `deep` levels of folders in it. What is no file of a backup's stays,
- * and so does the folder. */
+ * and so does the folder. Of a link to elsewhere the link goes, and nothing of what it leads to. */
 static void
 remove_tree(const char *path, int deep)
 {
     struct arena *a = arena_new();
     struct dirent **entries;
-    int n = scandir(path, &entries, is_entry, alphasort);
+    struct stat is;
 
+    if (lstat(path, &is) != 0 || !S_ISDIR(is.st_mode)) {
+        if (unlink(path) != 0 && errno != ENOENT)
+            fprintf(stderr, "sokoctl: %s: %s\n", path, strerror(errno));
+        arena_free(a);
+        return;
+    }
+    int n = scandir(path, &entries, is_entry, alphasort);
     for (int i = 0; i < n; i++) {
         const char *entry = arena_printf(a, "%s/%s", path, entries[i]->d_name);
         struct stat st;

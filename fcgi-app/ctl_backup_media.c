@@ -82,8 +82,12 @@ copy_file(const char *from, const char *to, const char *name, mode_t mode)
     const char *sum = "";
     enum copied done = SOURCE_FAILED;
     int in = open(from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    int out = in >= 0 ? open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode) : -1;
+    int out = -1;
 
+    /* Root restores into a folder of the shop's user: whatever lies at that name, a link to
+     * elsewhere too, goes, and is not written through. */
+    if (in >= 0 && (unlink(draft) == 0 || errno == ENOENT))
+        out = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (in >= 0)
         done = out >= 0 ? copy_bytes(a, in, out, &sum) : COPY_FAILED;
     if (done == COPIED && strncmp(sum, name, SHA256_DIGITS) != 0)
@@ -102,13 +106,28 @@ copy_file(const char *from, const char *to, const char *name, mode_t mode)
     return done;
 }
 
-/* Brings one file; the folders are there. */
+/* Whether the file is there, whole. */
+static bool
+is_there(struct arena *a, const char *file, const char *name)
+{
+    int fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    const char *sum = fd >= 0 ? digest_of_file(a, fd, NULL) : NULL;
+
+    if (fd >= 0)
+        close(fd);
+    return sum != NULL && strncmp(sum, name, SHA256_DIGITS) == 0;
+}
+
+/* Brings one file; the folders are there. What the backup before has is looked at first: a picture
+ * that was damaged there would else be in each backup from then on. */
 static enum copied
 bring(struct arena *a, const char *from, const char *to, const char *before, const char *name)
 {
+    const char *old = before != NULL ? arena_printf(a, "%s/%.2s/%s", before, name, name) : NULL;
+
     if (access(to, F_OK) == 0)
         return COPIED;
-    if (before != NULL && link(arena_printf(a, "%s/%.2s/%s", before, name, name), to) == 0)
+    if (old != NULL && is_there(a, old, name) && link(old, to) == 0)
         return COPIED;
     return copy_file(from, to, name, PRIVATE_FILE);
 }
@@ -250,18 +269,6 @@ static bool
 give_to(const char *path, const struct stat *owner)
 {
     return geteuid() != 0 || lchown(path, owner->st_uid, owner->st_gid) == 0 || complain(path);
-}
-
-/* Whether the file is there, whole. */
-static bool
-is_there(struct arena *a, const char *file, const char *name)
-{
-    int fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    const char *sum = fd >= 0 ? digest_of_file(a, fd, NULL) : NULL;
-
-    if (fd >= 0)
-        close(fd);
-    return sum != NULL && strncmp(sum, name, SHA256_DIGITS) == 0;
 }
 
 static bool

@@ -406,4 +406,50 @@ def events():
     return {row[0] for row in sql('SELECT DISTINCT event FROM audit_log')}
 
 
+@suite.test
+def test_what_a_link_leads_to_is_not_removed():
+    with tempfile.TemporaryDirectory(dir=STATE) as elsewhere:
+        folder = tempfile.mkdtemp(prefix='backups-', dir=STATE)
+        old = shutil.copytree(first['path'], os.path.join(elsewhere, 'old'))
+        os.symlink(elsewhere, os.path.join(folder, '.partial-soko-20200101T000000Z'))
+        os.symlink(old, os.path.join(folder, 'soko-20200101T000000Z'))
+        backup('--no-media', '--keep', '1', folder=folder)
+        equal(len(os.listdir(folder)), 1, 'of the links nothing is left')
+        check(os.path.exists(os.path.join(old, 'manifest.sha256')), 'and all that they led to')
+
+
+@suite.test
+def test_a_picture_that_was_damaged_in_a_backup_is_not_in_the_next():
+    folder = tempfile.mkdtemp(prefix='backups-', dir=STATE)
+    earlier = aged(backup(folder=folder), '20200101T000000')
+    picture = glob.glob(earlier + '/media/??/*')[0]
+    with open(picture, 'ab') as f:
+        f.write(b'x')
+    later = backup(folder=folder)
+    for name in glob.glob(later + '/media/??/*'):
+        with open(name, 'rb') as f:
+            equal(hashlib.sha256(f.read()).hexdigest(), os.path.basename(name).split('.')[0], 'what is in it')
+    with beside() as name:
+        refused('is not what its name says', 'restore', earlier, DATABASE_URL=url_of(name))
+        good('restore', later, DATABASE_URL=url_of(name), MEDIA_DIR=tempfile.mkdtemp(dir=STATE))
+
+
+@suite.test
+def test_restored_pictures_are_written_through_no_link():
+    media = tempfile.mkdtemp(dir=STATE)
+    picture = os.path.basename(glob.glob(first['path'] + '/media/??/*')[0])
+    os.mkdir(os.path.join(media, picture[:2]))
+    precious = os.path.join(STATE, 'precious')
+    with open(precious, 'w', encoding='ascii') as f:
+        f.write('precious')
+    os.chmod(precious, 0o600)
+    os.symlink(precious, os.path.join(media, picture[:2], '.' + picture[:36]))
+    with beside() as name:
+        good('restore', first['path'], DATABASE_URL=url_of(name), MEDIA_DIR=media)
+    with open(precious, encoding='ascii') as f:
+        equal(f.read(), 'precious', 'what the link led to')
+    equal(os.stat(precious).st_mode & 0o777, 0o600, 'its mode')
+    check(os.path.isfile(os.path.join(media, picture[:2], picture)), 'the picture is there')
+
+
 suite.main()
