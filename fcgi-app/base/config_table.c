@@ -47,7 +47,7 @@ const struct setting settings[] = {
     ROW(replica_lag, "5s", 100, HOUR,
         .doc = "how far the standby may be behind before the primary answers instead"),
     ROW(migrate_lock_timeout, "2s", 1, MINUTE,
-        .doc = "how long a migration waits for a lock, and the shop behind it, before it lets go and tries again"),
+        .doc = "how long a migration waits for a lock before it lets go and tries again"),
     ROW(migrate_patience, "5min", 0, DAY,
         .doc = "for how long a migration tries again what could not be locked"),
     ROW(redis_address, "127.0.0.1:6379", 1, 1024, .secret = true,
