@@ -72,6 +72,9 @@ config_find(const char *name)
     return i;
 }
 
+static void print_fault(struct config_load *l, const char *name, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+
 static void
 print_fault(struct config_load *l, const char *name, const char *fmt, va_list ap)
 {

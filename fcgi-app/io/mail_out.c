@@ -51,7 +51,7 @@ forget(struct parts *p)
 static bool
 take_apart(CURLU *u, const char *url, struct parts *p)
 {
-    *p = (struct parts){NULL};
+    *p = (struct parts){0};
     if (u == NULL || curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
         return false;
     /* What is missing stays NULL. */
@@ -78,7 +78,7 @@ const char *
 mail_url_fault(const char *url)
 {
     CURLU *u = NULL;
-    struct parts p = {NULL};
+    struct parts p = {0};
     const char *fault = NULL;
 
     if (url[0] == '\0')
@@ -201,7 +201,7 @@ perform(struct arena *a, CURL *c, CURLU *u, const struct parts *p, const struct 
 enum err
 mail_out_send(struct arena *a, const struct mail_call *call, int *status)
 {
-    struct parts p = {NULL};
+    struct parts p = {0};
     enum err e = ERR_INTERNAL;
 
     *status = 0;
