@@ -17,7 +17,7 @@ list_suites() {
     local flavour f
     cd "$clone"
     for flavour in "${flavours[@]}"; do
-        for f in tests/unit/test_*.c tests/integration/test_*.c tests/e2e/test_*.py; do
+        for f in tests/unit/test_*.c tests/fuzz/fuzz_*.c tests/integration/test_*.c tests/e2e/test_*.py; do
             [[ -e $f ]] || continue
             [[ $flavour == check ]] || ! grep -q '^# flavours: check$' "$f" || continue
             say "$flavour/${f:6}" | sed 's/\.[a-z]*$//'
@@ -345,6 +345,9 @@ cmd_test() {
             "$flavour"/unit/*)
                 ! need "$flavour" tests ||
                     suite_of_check "$id" "$clone/build/$flavour/tests/${id#*/}"
+                ;;
+            "$flavour"/fuzz/*)
+                ! need "$flavour" tests || suite "$id" "$clone/build/$flavour/tests/${id#*/}"
                 ;;
             "$flavour"/integration/*) integration+=("$id") ;;
             esac

@@ -7,6 +7,9 @@
 #include <dirent.h>
 #include <errno.h>
 
+#ifndef SOKO_SRCDIR
+#define SOKO_SRCDIR "."
+#endif
 #define INPUT_MAX ((size_t)1 << 20)
 
 static int count;
