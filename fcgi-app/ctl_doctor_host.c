@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@
 #define BACKUP_WRONG_MS (7 * DAY_MS)
 #define CERT_WARNING_DAYS 21
 #define CERT_WRONG_DAYS 7
+#define ANSWER_MS 5000 /* far longer than a request may wait (QUEUE_LIMIT) */
 #define PG_DIR "/var/lib/postgresql"
 
 /* --- Redis ------------------------------------------------------------------------------------ */
@@ -202,19 +204,35 @@ doctor_folders(struct doctor *d)
 
 /* --- sockets ---------------------------------------------------------------------------------- */
 
-/* Whether somebody listens: 0, or errno. */
+/* GET /health in FastCGI's words: a request begins, its variables, and their end and the body's,
+ * whose last byte is the one that ends the string. */
+static const unsigned char health[] =
+    "\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0"
+    "\1\4\0\1\0\47\0\0\16\3REQUEST_METHODGET\13\7REQUEST_URI/health"
+    "\1\4\0\1\0\0\0\0\1\5\0\1\0\0\0";
+
+/* Whether a worker answers: 0, or errno. A socket takes connections for as long as its queue has
+ * room, also if everybody behind it hangs; and once it is full, whoever waited for room would hang
+ * too. So nothing here waits for long. */
 static int
 knock(const char *path)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), why = 0;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), why = 0;
+    struct pollfd answer = {.fd = fd, .events = POLLIN};
 
-    if (fd < 0 || strlen(path) >= sizeof(a.sun_path))
-        return ENAMETOOLONG;
-    memcpy(a.sun_path, path, strlen(path) + 1);
-    if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) != 0)
-        why = errno;
-    close(fd);
+    if (fd < 0 || strlen(path) >= sizeof(a.sun_path)) {
+        why = ENAMETOOLONG;
+    } else {
+        memcpy(a.sun_path, path, strlen(path) + 1);
+        if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) != 0 ||
+            send(fd, health, sizeof(health), MSG_NOSIGNAL) < 0)
+            why = errno;
+        else if (poll(&answer, 1, ANSWER_MS) != 1)
+            why = ETIMEDOUT;
+    }
+    if (fd >= 0)
+        close(fd);
     return why;
 }
 
@@ -254,10 +272,18 @@ look_at_socket(struct doctor *d, const char *pool)
     }
     int why = knock(path);
     if (why == 0)
-        doctor_say(d, FOUND_GOOD, NULL, "%s: somebody listens", path);
+        doctor_say(d, FOUND_GOOD, NULL, "%s: somebody answers", path);
     else if (why == EACCES)
         doctor_say(d, FOUND_SKIPPED, "run doctor as root, or as nginx's group", "%s: %s", path,
                    strerror(why));
+    else if (why == ETIMEDOUT || why == EAGAIN)
+        doctor_say(d, FOUND_WRONG,
+                   arena_printf(d->arena,
+                                "journalctl -u soko-api@%s; if it only has more to do than it can, "
+                                "raise its WORKERS_",
+                                pool),
+                   "%s: %s: its workers hang, or all of them are busy", path,
+                   why == EAGAIN ? "the queue is full" : "nobody takes a request");
     else
         doctor_say(d, FOUND_WRONG, again, "%s: nobody listens (%s)", path, strerror(why));
 }
@@ -433,6 +459,11 @@ doctor_backups(struct doctor *d)
         return;
     }
     int64_t age = clock_ms() - made;
+    if (age < -DAY_MS) {
+        doctor_say(d, FOUND_WARNING, timer, "the newest is of days to come, and tells nothing: %s",
+                   newest);
+        return;
+    }
     doctor_say(d,
                age > BACKUP_WRONG_MS     ? FOUND_WRONG
                : age > BACKUP_WARNING_MS ? FOUND_WARNING

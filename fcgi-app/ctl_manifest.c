@@ -508,7 +508,8 @@ manifest_newest(struct arena *a, const char *folder)
         return NULL;
     /* cppcheck-suppress readdirCalled ; readdir_r is the one that is obsolete */
     while ((entry = readdir(dir)) != NULL) {
-        if (manifest_is_name(entry->d_name) &&
+        const char *sum = arena_printf(a, "%s/%s/%s", folder, entry->d_name, MANIFEST_SUM_FILE);
+        if (manifest_is_name(entry->d_name) && access(sum, F_OK) == 0 &&
             (newest == NULL || strcmp(entry->d_name, newest) > 0))
             newest = arena_strdup(a, entry->d_name);
     }

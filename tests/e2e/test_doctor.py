@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 
 from keeping_common import STATE, as_superuser, beside, findings, outside, run, url_of
 from orders_common import Buyer, shop
-from owner import redis, sql, sql_one, start, stop
+from owner import pid_of, redis, sql, sql_one, start, stop, workers
 from soko import Suite, check, equal, until
 
 suite = Suite()
@@ -150,6 +151,15 @@ def test_secrets_that_others_can_read_are_found():
         same = f.read().strip()
     with conf_with(DATA_KEY=same) as conf:
         finds('secrets', 'TOKEN_KEY and DATA_KEY are the same', 'openssl rand', conf=conf)
+    with conf_with() as conf:
+        os.mkdir(conf + '.d')
+        for name, words in (('10-names.conf', 'AT_USERNAME=sandbox'), ('20-keys.conf', f'DATA_KEY={same[::-1]}')):
+            with open(os.path.join(conf + '.d', name), 'w', encoding='ascii') as f:
+                f.write(words + '\n')
+            os.chmod(f.name, 0o644)
+        finds('secrets', '20-keys.conf holds secrets and is open to others', 'chmod 600', conf=conf)
+        check(not any('10-names.conf' in f['what'] for f in doctor(conf)), 'what holds none may be read')
+        shutil.rmtree(conf + '.d')
 
 
 @suite.test
@@ -249,6 +259,30 @@ def test_folders_and_sockets_are_looked_at():
             os.unlink(os.path.join(sockets, 'hash.sock'))
 
 
+@suite.test
+def test_workers_that_hang_are_found_also_behind_a_full_queue():
+    path = os.path.join(setting('SOCKET_DIR'), 'wire.sock')
+    pids = [pid_of('soko-api-wire'), *map(int, workers('soko-api-wire'))]
+    waiting = []
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        only('sockets', 'wire.sock: nobody takes a request', 'journalctl -u soko-api@wire')
+        for _ in range(10000):
+            s = socket.socket(socket.AF_UNIX)
+            s.setblocking(False)
+            waiting.append(s)
+            if s.connect_ex(path) != 0:
+                break
+        only('sockets', 'wire.sock: the queue is full', 'journalctl -u soko-api@wire')
+    finally:
+        for s in waiting:
+            s.close()
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    until(lambda: wrong(doctor()) == [], 'all is well again', 60)
+
+
 def setting(name):
     with open(CONF, encoding='utf-8') as f:
         return next(line.rstrip('\n').split('=', 1)[1] for line in f if line.startswith(name + '='))
@@ -339,7 +373,12 @@ def test_pictures_and_backups_that_are_missing_are_found():
     with tempfile.TemporaryDirectory(dir=STATE) as folder:
         finds('backups', 'holds no backup', 'soko-backup.timer', state='warning', BACKUP_DIR=folder)
         os.mkdir(folder + '/soko-20200101T000000Z')
+        finds('backups', 'holds no backup', 'soko-backup.timer', state='warning', BACKUP_DIR=folder)
+        with open(folder + '/soko-20200101T000000Z/manifest.sha256', 'w', encoding='ascii'):
+            pass
         only('backups', 'the newest is \\d+ days old', 'sokoctl backup', BACKUP_DIR=folder)
+        shutil.copytree(folder + '/soko-20200101T000000Z', folder + '/soko-20990101T000000Z')
+        finds('backups', 'is of days to come', 'soko-backup.timer', state='warning', BACKUP_DIR=folder)
 
 
 suite.main()
