@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "ctl.h"
 #include "ctl_few.h"
+#include "ctl_rows.h"
 #include "shop/ledger.h"
 #include "shop/stmt.h"
 
@@ -230,7 +231,8 @@ ctl_statement(const struct ctl_options *o)
         ctl_complain(ctx, e);
         return CTL_FAILED;
     }
-    printf("%s\n", store.name);
+    ctl_put(store.name);
+    putchar('\n');
     print_account(rows, count);
     return 0;
 }

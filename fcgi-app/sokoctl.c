@@ -9,6 +9,7 @@
 #include "shop/accounts/passwords.h"
 
 #include <libgen.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -78,6 +79,11 @@ main(int argc, char **argv)
         return EX_CONFIG;
     }
     status = command->run(&o);
+    /* Whoever has written half of what was asked for must not say that all is well. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fputs("sokoctl: standard output: not all of it could be written\n", stderr);
+        status = status == 0 ? EX_IOERR : status;
+    }
     ctl_close();
     arena_free(a);
     return status;

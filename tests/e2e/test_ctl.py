@@ -6,6 +6,7 @@ says afterwards, what is in the audit log, and how it refuses.
 import json
 import os
 import pwd
+import subprocess
 
 from audit_common import account_of, entries, run
 from orders_common import Buyer, UNKNOWN, shop, stock, unpaid
@@ -238,6 +239,23 @@ def a_stores_rate_is_set():
     audited('store.commission_set', store, commission_bp='usual')
     for rate in ('-1', '10001', 'much', '', '8.5'):
         refused('store', 'commission', '--', store, rate, status=USAGE, says='not hundredths of a percent')
+
+
+@suite.test
+def what_a_name_tells_a_terminal_is_not_passed_on():
+    keeper = shop.sign_up()
+    store = demand(shop.call('POST', '/stores', {'name': 'Clear\x9b2JKibo'}, keeper['access_token']), 201).data
+    said = ctl('statement', '--store', store['id']) + ctl('store', 'show', store['id'])
+    check('\x9b' not in said and said.count('Clear?2JKibo') == 2, f'U+009B begins a command: {said!r}')
+
+
+@suite.test
+def who_could_not_write_its_answer_says_so():
+    for words in (('user', 'list'), ('order', 'list', '--json'), ('openapi',), ('metrics',), ('doctor', '--json')):
+        with open('/dev/full', 'wb') as full:
+            done = subprocess.run(os.environ['SOKO_CTL'].split() + list(words), stdout=full, stderr=subprocess.PIPE,
+                                  timeout=120, check=False)
+        check(done.returncode != 0 and b'standard output: not all' in done.stderr, f'{words}: {done}')
 
 
 # --- orders --------------------------------------------------------------------------------------
