@@ -326,7 +326,9 @@ map(int dir, const char *name, const char *service)
     int why = errno;
     close(fd);
     errno = why;
-    return memory == MAP_FAILED ? NULL : memory;
+    if (memory == MAP_FAILED)
+        return NULL;
+    return memory;
 }
 
 bool

@@ -27,8 +27,8 @@ struct audit_question {
  *     unsealed   an entry has waited for its link for longer than late_ms
  *
  * then how many links there are, and the head, as NUMBER:MAC. README.md says what to do about each.
- * *faults is how many; *end (may be NULL) is where the chain ends, number 0 if it is empty. An error
- * only if the database does not answer. */
+ * *faults is how many; *end (may be NULL) is where the chain ends, number 0 if it is empty. An
+ * error only if the database does not answer. */
 enum err audit_verify(struct ctx *ctx, FILE *out, const struct audit_question *q, size_t *faults,
                       struct audit_anchor *end);
 

@@ -1,3 +1,4 @@
+# flavours: check
 """What every deploy does first, `sokoctl migrate up`, beside workers that serve: functions and views are
 made anew under their feet, and nobody who asks meanwhile notices.
 """
