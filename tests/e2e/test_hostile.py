@@ -503,7 +503,7 @@ GARBAGE = (None, b'', b'{', b'{}', b'[]', b'null', b'\x00\xff', b'{"a":"\\u0000"
 
 @hostile
 def test_no_route_falls_over_garbage():
-    for row in TABLE:
+    for row in (r for r in TABLE if r['path'] != '/metrics'):  # whose good answer is text, whatever is sent
         for raw in GARBAGE:
             for id_ in (None, 'x', '%ff'):
                 if id_ and not row['ids']:
