@@ -1,4 +1,4 @@
-# settings: STATEMENT_TIMEOUT=4s QUEUE_LIMIT=8s
+# settings: STATEMENT_TIMEOUT=4s QUEUE_LIMIT=20s WORKER_DEADLINE=24s
 """Catalogue reads on a replica: a real standby of the shop's own PostgreSQL, by streaming. What it may answer it
 does; what it may not, or cannot, the primary does, and no client sees a difference but in what is older."""
 import atexit

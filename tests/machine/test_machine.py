@@ -426,7 +426,7 @@ def make_packages(folder, package):
         w.said_old = 'this tree, by a lower number: the previous commit has no package here'
     packages.changed(before, w.old, version + '~0')
     files = os.listdir(os.path.join(TOP, 'sql/schema'))
-    path = MIGRATION.format(max(int(f[:4]) for f in files) + 1)
+    path = MIGRATION.format(max(int(f[:4]) for f in files if f.endswith('.up.sql')) + 1)
     packages.changed(w.new, w.newer, version + '+1', (
         (path + '.up.sql', '-- A column that only the newer version knows.\n'
                            "ALTER TABLE products ADD COLUMN machine text NOT NULL DEFAULT '';\n"),
