@@ -435,7 +435,7 @@ def make_packages(folder, package):
 
 
 def leave(*_):
-    raise SystemExit(1)
+    raise KeyboardInterrupt    # nothing is told of a machine that was only stopped
 
 
 def main():
