@@ -103,7 +103,7 @@ def field(deb, name):
 
 
 def changed(deb, to, version, files=()):
-    """Another version of a package: its number, and files added to it ((path, text), ...)."""
+    """Another version of a package: its number, and files that it has else or besides ((path, text), ...)."""
     with tempfile.TemporaryDirectory(dir=os.path.dirname(to)) as work:
         tree = os.path.join(work, 'tree')
         run('dpkg-deb', '-R', deb, tree)
@@ -112,11 +112,15 @@ def changed(deb, to, version, files=()):
             text = f.read()
         with open(control, 'w', encoding='utf-8') as f:
             f.write(re.sub(r'(?m)^Version: .*$', f'Version: {version}', text))
-        with open(os.path.join(tree, 'DEBIAN/md5sums'), 'a', encoding='ascii') as sums:
+        sums = os.path.join(tree, 'DEBIAN/md5sums')
+        with open(sums, encoding='utf-8') as f:
+            kept = [line for line in f if line.rstrip('\n').split('  ', 1)[1] not in dict(files)]
+        with open(sums, 'w', encoding='utf-8') as f:
+            f.writelines(kept)
             for path, words in files:
-                with open(os.path.join(tree, path), 'w', encoding='utf-8') as f:
-                    f.write(words)
-                sums.write(f'{hashlib.md5(words.encode()).hexdigest()}  {path}\n')
+                with open(os.path.join(tree, path), 'w', encoding='utf-8') as added:
+                    added.write(words)
+                f.write(f'{hashlib.md5(words.encode()).hexdigest()}  {path}\n')
         run('dpkg-deb', '--root-owner-group', '-Zgzip', '-z1', '-b', tree, to)
 
 

@@ -37,6 +37,7 @@ LIMIT_LOGIN_ACCOUNT=0
 TLS_CERTIFICATE={CERT}
 TLS_CERTIFICATE_KEY={KEY}
 '''
+CATALOG = 'sql/functions/catalog.sql'
 MIGRATION = 'usr/share/soko/sql/schema/{:04d}_machine'
 
 
@@ -210,14 +211,18 @@ def set_up():
     w.machine.run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
                   '-days', '30', '-subj', f'/CN={NAME}', '-addext', f'subjectAltName=DNS:{NAME}', '-keyout', KEY,
                   '-out', CERT)
+    w.machine.run('rm', '/etc/nginx/sites-enabled/default')
+    open_shop()
+    w.shop = Shop(f'https://{NAME}', w.machine.path(CERT))
+
+
+def open_shop():
     w.machine.write(SETTINGS.format('90-machine'), SETTINGS_HERE)
     w.machine.run('soko-setup', '--url', f'https://{NAME}')
-    w.machine.run('rm', '/etc/nginx/sites-enabled/default')
     w.machine.run('sokoctl', 'nginx', 'write')
-    w.machine.run('ln', '-s', '../sites-available/soko', '/etc/nginx/sites-enabled/soko')
+    w.machine.run('ln', '-sfn', '../sites-available/soko', '/etc/nginx/sites-enabled/soko')
     w.machine.run('nginx', '-t')
     w.machine.run('systemctl', 'reload', 'nginx')
-    w.shop = Shop(f'https://{NAME}', w.machine.path(CERT))
 
 
 @suite.test
@@ -330,6 +335,10 @@ def test_reloads_under_load_lose_no_request():
             load.more()
 
 
+def in_view():
+    return sql("SELECT count(*) FROM information_schema.columns WHERE table_name = 'product_view' AND column_name = 'machine:hidden'")
+
+
 def versions():
     return int(sql('SELECT max(version) FROM schema_migrations'))
 
@@ -346,6 +355,7 @@ def test_upgrade_under_load_loses_no_request():
     check(versions() > schema, 'the schema is newer')
     equal(sql("SELECT count(*) FROM information_schema.columns WHERE table_name = 'products' AND column_name = 'machine'"),
           '1', 'the column of the newer package')
+    equal(in_view(), '1', 'the view has it')
     same_order()
     sell()
 
@@ -357,7 +367,7 @@ def test_downgrade_under_load_loses_no_request():
         load.more()
         install(w.old)
         load.more()
-    equal(versions(), schema, 'the newer schema stays')
+    equal((versions(), in_view()), (schema, '1'), 'the newer schema stays, its view too')
     check(all_active(), 'all services run')
     same_order()
     sell()
@@ -408,10 +418,22 @@ def test_purged_it_leaves_database_and_media():
     equal(sql('SELECT count(*) FROM orders'), orders, 'orders in the database')
 
 
+@suite.test
+def test_with_its_secrets_put_back_it_sells_on():
+    install(w.new)
+    kept, = (f for f in os.listdir(w.machine.path('/var/lib/soko')) if f.startswith('credentials.'))
+    w.machine.run('cp', '-a', f'/var/lib/soko/{kept}/.', '/etc/soko/credentials')
+    open_shop()
+    until(serves, 'an answer')
+    same_order()
+    sell()
+
+
 # --- main -----------------------------------------------------------------------------------------
 
 def make_packages(folder, package):
-    """The package of this tree, one of before, and one of after: with a migration more."""
+    """The package of this tree, one of before, and one of after: with a column more, in a table and in the
+    view of it that the catalogue reads."""
     w.new, w.old, w.newer = (os.path.join(folder, f + '.deb') for f in ('new', 'old', 'newer'))
     if package:
         shutil.copy(package, w.new)
@@ -425,12 +447,16 @@ def make_packages(folder, package):
         shutil.copy(w.new, before)
         w.said_old = 'this tree, by a lower number: the previous commit has no package here'
     packages.changed(before, w.old, version + '~0')
-    files = os.listdir(os.path.join(TOP, 'sql/schema'))
-    path = MIGRATION.format(max(int(f[:4]) for f in files if f.endswith('.up.sql')) + 1)
+    files = [f for f in os.listdir(os.path.join(TOP, 'sql/schema')) if f.endswith('.up.sql')]
+    with open(os.path.join(TOP, CATALOG), encoding='utf-8') as f:
+        catalog = f.read().replace('\nFROM products p\n', ',\n       p.machine AS "machine:hidden"\nFROM products p\n', 1)
+    check('p.machine' in catalog, f'{CATALOG} has the view of products')
+    path = MIGRATION.format(max(int(f[:4]) for f in files) + 1)
     packages.changed(w.new, w.newer, version + '+1', (
         (path + '.up.sql', '-- A column that only the newer version knows.\n'
                            "ALTER TABLE products ADD COLUMN machine text NOT NULL DEFAULT '';\n"),
-        (path + '.down.sql', 'ALTER TABLE products DROP COLUMN machine;\n')))
+        (path + '.down.sql', 'ALTER TABLE products DROP COLUMN machine CASCADE;\n'),
+        ('usr/share/soko/' + CATALOG, catalog)))
     print(f'# figure: upgraded from: {w.said_old}', flush=True)
 
 
