@@ -26,11 +26,13 @@ out=$(dirname "$dist")
 # Only if it is the top of a git tree: a tarball may be unpacked inside of one.
 ours() { git -c safe.directory='*' -C "$src" "$@" 2>/dev/null; }
 if [ "$(ours rev-parse --show-prefix || echo no)" = "" ]; then
+    count=$(ours rev-list --count HEAD)
     if [ "$(ours rev-parse --is-shallow-repository)" = true ]; then
-        echo "make deb: the clone is shallow, and its commits cannot be counted: git fetch --unshallow" >&2
-        exit 1
+        echo "make deb: the clone is shallow, and its commits cannot be counted, so the package's number is" >&2
+        echo "make deb: lower than any other's; for one to install: git fetch --unshallow" >&2
+        count=0
     fi
-    version=$version~git$(ours rev-list --count HEAD).$(ours rev-parse --short=8 HEAD)
+    version=$version~git$count.$(ours rev-parse --short=8 HEAD)
     [ -z "$(ours status --porcelain --untracked-files=no)" ] || version=$version.dirty
     when=$(ours log -1 --format=%cD)
 else
