@@ -20,7 +20,7 @@ bool backup_media_count(struct arena *a, const char *to, struct manifest *m);
 
 /* The other way: all pictures of a backup into MEDIA_DIR, as nginx may read them, of the user whose
  * MEDIA_DIR is. What is there stays. *count is how many came. */
-bool backup_media_restore(struct arena *a, const char *from, int64_t *count);
+bool backup_media_restore(const char *from, int64_t *count);
 
 /* Puts the dump of the backup `path` into the empty database at `url`, in one transaction. With
  * `hold` it is made ready to be sold from again: what may have been done since is held, all are

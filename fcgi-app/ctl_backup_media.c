@@ -212,28 +212,19 @@ is_visible(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-struct counting {
-    struct manifest *m;
-    struct digest *names;
-};
-
+/* Does `work` for each entry of a folder, by name, until it fails. */
 static bool
-count_folder(struct counting *c, const char *folder)
+for_each(const char *folder, bool (*work)(void *arg, const char *name, const char *path), void *arg)
 {
     struct arena *a = arena_new();
     struct dirent **entries;
-    struct stat st;
     int n = scandir(folder, &entries, is_visible, alphasort);
     bool good = n >= 0 || complain(folder);
 
     for (int i = 0; i < n; i++) {
-        const char *name = entries[i]->d_name, *file = arena_printf(a, "%s/%s", folder, name);
-        if (stat(file, &st) != 0)
-            good = complain(file);
-        digest_add(c->names, name, strlen(name));
-        digest_add(c->names, "\n", 1);
-        c->m->media_files++;
-        c->m->media_bytes += st.st_size;
+        const char *name = entries[i]->d_name;
+
+        good = good && work(arg, name, arena_printf(a, "%s/%s", folder, name));
         free(entries[i]);
     }
     if (n >= 0)
@@ -242,21 +233,40 @@ count_folder(struct counting *c, const char *folder)
     return good;
 }
 
+struct counting {
+    struct manifest *m;
+    struct digest *names;
+};
+
+static bool
+count_file(void *arg, const char *name, const char *path)
+{
+    struct counting *c = arg;
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return complain(path);
+    digest_add(c->names, name, strlen(name));
+    digest_add(c->names, "\n", 1);
+    c->m->media_files++;
+    c->m->media_bytes += st.st_size;
+    return true;
+}
+
+static bool
+count_folder(void *arg, const char *name, const char *path)
+{
+    (void)name;
+    return for_each(path, count_file, arg);
+}
+
 bool
 backup_media_count(struct arena *a, const char *to, struct manifest *m)
 {
     struct counting c = {.m = m, .names = digest_new(a)};
     uint8_t digest[SHA256_SIZE];
-    struct dirent **entries;
-    int n = scandir(to, &entries, is_visible, alphasort);
-    bool good = n >= 0 || complain(to);
+    bool good = for_each(to, count_folder, &c);
 
-    for (int i = 0; i < n; i++) {
-        good = good && count_folder(&c, arena_printf(a, "%s/%s", to, entries[i]->d_name));
-        free(entries[i]);
-    }
-    if (n >= 0)
-        free(entries);
     digest_end(c.names, digest);
     m->media_sha256 = secret_hex(a, digest, sizeof(digest));
     return good;
@@ -271,50 +281,50 @@ give_to(const char *path, const struct stat *owner)
     return geteuid() != 0 || lchown(path, owner->st_uid, owner->st_gid) == 0 || complain(path);
 }
 
-static bool
-restore_folder(const char *from, const char *to, const struct stat *owner, int64_t *count)
-{
-    struct arena *a = arena_new();
-    struct dirent **entries;
-    int n = scandir(from, &entries, is_visible, alphasort);
-    bool good = n >= 0 || complain(from);
+struct restoring {
+    const char *to; /* the folder */
+    const struct stat *owner;
+    int64_t *count;
+};
 
-    good = good && make_folder(to, PUBLIC_FOLDER) && give_to(to, owner);
-    for (int i = 0; i < n; i++) {
-        const char *name = entries[i]->d_name, *target = arena_printf(a, "%s/%s", to, name);
-        if (good && !is_there(a, target, name)) {
-            const char *source = arena_printf(a, "%s/%s", from, name);
-            good = copy_file(source, target, name, PUBLIC_FILE) == COPIED || complain(target);
-            good = good && give_to(target, owner);
-            *count += good;
-        }
-        free(entries[i]);
+static bool
+restore_file(void *arg, const char *name, const char *path)
+{
+    const struct restoring *r = arg;
+    struct arena *a = arena_new();
+    const char *target = arena_printf(a, "%s/%s", r->to, name);
+    bool good = true;
+
+    if (!is_there(a, target, name)) {
+        good = copy_file(path, target, name, PUBLIC_FILE) == COPIED || complain(target);
+        good = good && give_to(target, r->owner);
+        *r->count += good;
     }
-    if (n >= 0)
-        free(entries);
+    arena_free(a);
+    return good;
+}
+
+static bool
+restore_folder(void *arg, const char *name, const char *path)
+{
+    struct restoring r = *(const struct restoring *)arg;
+    struct arena *a = arena_new();
+
+    r.to = arena_printf(a, "%s/%s", r.to, name);
+    bool good = make_folder(r.to, PUBLIC_FOLDER) && give_to(r.to, r.owner) &&
+                for_each(path, restore_file, &r);
     arena_free(a);
     return good;
 }
 
 bool
-backup_media_restore(struct arena *a, const char *from, int64_t *count)
+backup_media_restore(const char *from, int64_t *count)
 {
-    struct dirent **entries;
     struct stat owner;
+    struct restoring r = {.to = conf->media_dir, .owner = &owner, .count = count};
 
     *count = 0;
     if (!make_folder(conf->media_dir, PUBLIC_FOLDER) || stat(conf->media_dir, &owner) != 0)
         return complain(conf->media_dir);
-    int n = scandir(from, &entries, is_visible, alphasort);
-    bool good = n >= 0 || complain(from);
-    for (int i = 0; i < n; i++) {
-        const char *name = entries[i]->d_name;
-        good =
-            good && restore_folder(arena_printf(a, "%s/%s", from, name),
-                                   arena_printf(a, "%s/%s", conf->media_dir, name), &owner, count);
-        free(entries[i]);
-    }
-    if (n >= 0)
-        free(entries);
-    return good;
+    return for_each(from, restore_folder, &r);
 }

@@ -373,7 +373,7 @@ restore(struct arena *a, const char *path, const struct manifest *m)
     if (!prepare_target(a, m))
         return false;
     if (m->has_media &&
-        !backup_media_restore(a, arena_printf(a, "%s/%s", path, MANIFEST_MEDIA), &pictures))
+        !backup_media_restore(arena_printf(a, "%s/%s", path, MANIFEST_MEDIA), &pictures))
         return false;
     if (!restore_dump(a, conf->database_url, path, m, true)) {
         fprintf(stderr, "sokoctl: nothing was restored; the database is empty\n");

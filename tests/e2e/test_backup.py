@@ -355,7 +355,9 @@ def test_the_ledger_is_waited_for():
         child = subprocess.Popen(CTL + ['ledger', 'check'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                  env={**os.environ, 'STATEMENT_TIMEOUT': '1ms'})
         held.wait_for(1)
-        sql('SELECT pg_sleep(3)', url=SUPERUSER)
+        until(lambda: child.poll() is not None or int(sql_one(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            " AND clock_timestamp() - query_start > interval '3 s'", url=SUPERUSER)), 'a long wait')
     said = child.communicate()[0]
     equal(child.returncode, 0, said)
 
