@@ -22,7 +22,8 @@ DATA = os.path.join(STATE, 'pg-replica')
 LOG = os.path.join(STATE, 'log', 'replica.log')
 PORT = 5433  # the name of its socket
 URL = f'postgresql://soko_app@/soko?host={SOCKETS}&port={PORT}'
-OWNER = os.environ['SOKO_OWNER_URL'].replace('soko_owner', 'postgres') + f'&port={PORT}'
+PRIMARY = os.environ['SOKO_OWNER_URL'].replace('soko_owner', 'postgres')
+OWNER = PRIMARY + f'&port={PORT}'
 BARE = {'Cookie': 'a=1'}  # past nginx's microcache; to soko-api nobody
 
 running = []  # the standby's process
@@ -63,6 +64,12 @@ def on_replica(statement):
 
 def replica_has(what):
     until(lambda: on_replica(f'SELECT EXISTS ({what})') == 't', f'the standby has: {what}')
+
+
+def flush():
+    """What has been written so far of transactions that are still open (their locks) goes to the standby with the
+    next commit, and may stay in the primary's memory until then."""
+    sql("SELECT pg_logical_emit_message(true, 'flush', '')", PRIMARY)
 
 
 def caught_up():
@@ -180,11 +187,14 @@ def test_a_conflict_with_recovery_is_not_seen():
     sql('SELECT pg_reload_conf()', OWNER)
     answers = []
     with Held('LOCK TABLE stores IN ACCESS EXCLUSIVE MODE') as first:
+        flush()
         replica_has("SELECT FROM pg_locks WHERE relation = 'stores'::regclass AND mode = 'AccessExclusiveLock' AND granted")
         reader = threading.Thread(target=lambda: answers.append(shop.call('GET', f'/products/{product}', headers=BARE)))
         reader.start()
         replica_has("SELECT FROM pg_locks WHERE relation = 'stores'::regclass AND NOT granted")
         with Held('LOCK TABLE products IN ACCESS EXCLUSIVE MODE') as second:
+            flush()
+
             def cancelled():
                 with open(LOG, encoding='utf-8') as f:
                     return 'canceling statement due to conflict with recovery' in f.read()
