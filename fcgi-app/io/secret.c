@@ -37,6 +37,7 @@
 #define BCRYPT_COST_MAX 14 /* a second */
 #define YESCRYPT "$y$"
 #define YESCRYPT_COST_MAX 9 /* a second, and 256 MiB */
+#define BASE64URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 #define HASH64 "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 static void
@@ -444,23 +445,23 @@ secret_seal(struct arena *a, const char *key, const char *text)
     return out;
 }
 
+/* EVP_DecodeBlock is no judge: it takes blanks around a text, and '=' anywhere for zero bits, so
+ * that it finds more bytes in five characters than they can hold. */
 char *
 secret_unseal(struct arena *a, const char *key, const char *token)
 {
-    size_t len = strlen(token), padded = (len + 3) / 4 * 4;
+    size_t len = strlen(token), padded = (len + 3) / 4 * 4, bytes = len * 6 / 8;
     uint8_t mac[MAC_SIZE];
 
-    if (len > SEALED_MAX || len < MAC_SIZE)
+    if (len > SEALED_MAX || bytes < MAC_SIZE || len % 4 == 1 || strspn(token, BASE64URL) != len)
         return NULL;
     char *text = arena_alloc(a, padded + 1);
     uint8_t *raw = arena_alloc(a, padded);
     for (size_t i = 0; i < padded; i++)
         text[i] = i >= len ? '=' : token[i] == '-' ? '+' : token[i] == '_' ? '/' : token[i];
-    int n = EVP_DecodeBlock(raw, (const unsigned char *)text, (int)padded);
-    if (n < MAC_SIZE)
+    if (EVP_DecodeBlock(raw, (const unsigned char *)text, (int)padded) != (int)(padded / 4 * 3))
         return NULL;
-    char *sealed =
-        arena_strndup(a, (const char *)raw + MAC_SIZE, (size_t)n - (padded - len) - MAC_SIZE);
+    char *sealed = arena_strndup(a, (const char *)raw + MAC_SIZE, bytes - MAC_SIZE);
     mac_of(key, sealed, mac);
     return secret_equal(mac, raw, MAC_SIZE) ? sealed : NULL;
 }

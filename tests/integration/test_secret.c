@@ -408,6 +408,31 @@ START_TEST(what_cannot_encrypt_says_so)
 }
 END_TEST
 
+/* Whatever its length and its letters: a text that nobody has sealed is refused, and no more. */
+START_TEST(a_seal_is_known_again_and_nothing_else_is)
+{
+    static const char *const others[] = {"AAAAAAAAAAAAAAAAAAAA==", "    AAAAAAAAAAAAAAAAAAAAAA",
+                                         "AAAAAAAAAAAAAAAAAAAA+/", "AAAAAAAAAAAAAAAAAAAAA\n",
+                                         "=====================",  ""};
+    static const char key[] = "0123456789abcdef0123456789abcdef";
+    const char *text = "CATALOG_LIST 12.50 0190a6c3-0000-7000-8000-000000000001";
+    char guess[1100];
+
+    for (size_t len = strlen(text); len > 0; len--) {
+        const char *cut = arena_strndup(a, text, len);
+        ck_assert_str_eq(secret_unseal(a, key, secret_seal(a, key, cut)), cut);
+        ck_assert_ptr_null(secret_unseal(a, "another key, as long as the other", cut));
+    }
+    for (size_t len = 0; len < sizeof guess; len++) {
+        memset(guess, 'A', len);
+        guess[len] = '\0';
+        ck_assert_ptr_null(secret_unseal(a, key, guess));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        ck_assert_ptr_null(secret_unseal(a, key, others[i]));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -438,6 +463,7 @@ main(void)
                         (int)(sizeof unreadable / sizeof unreadable[0]));
     tcase_add_test(t, old_hashes_are_known);
     tcase_add_loop_test(t, base64_known_answers, 0, 8);
+    tcase_add_test(t, a_seal_is_known_again_and_nothing_else_is);
     tcase_add_test(t, what_is_encrypted_only_the_key_reads);
     tcase_add_test(t, what_cannot_encrypt_says_so);
     suite_add_tcase(s, t);
