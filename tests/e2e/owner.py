@@ -83,7 +83,7 @@ def stop(server):
         try:
             with open(f'/proc/{pid}/stat', encoding='utf-8') as f:
                 return f.read().rpartition(')')[2].split()[0] == 'Z'
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # the latter: gone between opening and reading
             return True
 
     until(is_gone, f'the end of {server}')

@@ -53,7 +53,7 @@ def is_alive(pid):
     try:
         with open(f'/proc/{pid}/stat', encoding='utf-8') as f:
             return f.read().rpartition(')')[2].split()[0] != 'Z'
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter: gone between opening and reading
         return False
 
 

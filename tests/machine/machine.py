@@ -195,7 +195,7 @@ class Machine:
 
     @staticmethod
     def _children(pid):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
                 return [int(p) for p in f.read().split()]
         return []
