@@ -28,6 +28,7 @@ CTL = TREE + '/usr/sbin/sokoctl'
 CONF = '/run/soko.conf'
 NAME = 'shop.example.com'
 SITE = '/etc/nginx/sites-available/soko'
+CACHE = '/var/lib/nginx/soko'
 LOG = '/var/log/nginx/soko-access.log'
 KEY = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'
 HOSTS = ('127.0.0.2', '127.0.0.3')
@@ -169,6 +170,7 @@ class Nginx:
         good('the site that is served')
         if os.path.exists(LOG):
             os.unlink(LOG)
+        shutil.rmtree(CACHE, ignore_errors=True)  # what one before has kept is not this one's answer
         self.process = subprocess.Popen(['nginx', '-g', 'daemon off;'])
         until(is_up, 'an answer of nginx')
         return self
