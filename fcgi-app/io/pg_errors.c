@@ -77,17 +77,21 @@ log_failure(enum log_level level, const char *stmt, const PGresult *r)
  * 0A000, a code that it shares with unsupported features): a new connection prepares it anew. A
  * view or function that was dropped and made again while we planned has another number, and the old
  * one is not found (XX000, "could not open relation with OID", "cache lookup failed for function").
+ * One that gained a column while we waited for it is another than the function was made for that we
+ * had looked up before (42P13, "return type mismatch in function").
  */
 static bool
 is_stale_plan(const PGresult *r)
 {
-    static const char lookup[] = "cache lookup failed for ";
+    static const char lookup[] = "cache lookup failed for ", check_fn[] = "check_sql_fn_";
     const char *state = field_of(r, PG_DIAG_SQLSTATE);
     const char *function = field_of(r, PG_DIAG_SOURCE_FUNCTION);
 
     if (strcmp(state, "XX000") == 0)
         return strcmp(function, "relation_open") == 0 ||
                strncmp(field_of(r, PG_DIAG_MESSAGE_PRIMARY), lookup, sizeof(lookup) - 1) == 0;
+    if (strcmp(state, "42P13") == 0)
+        return strncmp(function, check_fn, sizeof(check_fn) - 1) == 0;
     return strcmp(state, "0A000") == 0 && strcmp(function, "RevalidateCachedQuery") == 0;
 }
 

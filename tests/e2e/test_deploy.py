@@ -2,10 +2,12 @@
 """What every deploy does first, `sokoctl migrate up`, beside workers that serve: functions and views are
 made anew under their feet, and nobody who asks meanwhile notices.
 """
+import os
+import re
 import secrets
 import threading
 
-from owner import ctl
+from owner import ctl, sql
 from soko import Shop, Suite, check, demand, equal, until
 
 suite = Suite()
@@ -14,8 +16,10 @@ CLIENTS = 4
 STRIDE = 40     # answers between two deploys
 
 
-@suite.test
-def test_functions_are_renewed_beside_workers():
+CATALOG = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'sql', 'functions', 'catalog.sql')
+
+
+def deploys_are_not_noticed(deploy):
     shop, over = Shop(), threading.Event()
     answers, failures = [], []
     buyer = shop.sign_up()
@@ -33,9 +37,9 @@ def test_functions_are_renewed_beside_workers():
     for t in threads:
         t.start()
     try:
-        for _ in range(DEPLOYS):
+        for n in range(DEPLOYS):
             wanted = len(answers) + STRIDE
-            ctl('migrate', 'up')
+            deploy(n)
             until(lambda: len(answers) >= wanted or failures, 'more answers', 60)  # pylint: disable=W0640
     finally:
         over.set()
@@ -43,6 +47,26 @@ def test_functions_are_renewed_beside_workers():
             t.join()
     equal(failures, [], 'what failed')
     check(len(answers) > DEPLOYS * STRIDE, 'many answers')
+
+
+@suite.test
+def test_functions_are_renewed_beside_workers():
+    deploys_are_not_noticed(lambda _: ctl('migrate', 'up'))
+
+
+@suite.test
+def test_a_view_gains_a_column_beside_workers():
+    """Those who look for it meanwhile wait, and have looked up the function that gives its rows already."""
+    with open(CATALOG, encoding='utf-8') as f:
+        view, functions = re.match(r'(.*?CREATE OR REPLACE VIEW product_view AS.*?;)(.*)', f.read(), re.S).groups()
+
+    def deploy(n):
+        more = ''.join(f', {i} AS "more_{i}:hidden"' for i in range(n + 1))
+        wider = view.replace('\nFROM products p', f'{more}\nFROM products p')
+        check(wider != view, 'a column more')
+        sql(f'BEGIN; {wider} SELECT pg_sleep(0.2); {functions} COMMIT;')
+
+    deploys_are_not_noticed(deploy)
 
 
 suite.main()
