@@ -145,6 +145,10 @@ class Held:
             " UNION SELECT a.pid FROM waiting w JOIN pg_stat_activity a ON w.pid = ANY (pg_blocking_pids(a.pid)))"
             " SELECT count(*) FROM waiting", holder=self.pid)) >= count, f'{count} that wait')
 
+    def also(self, statements):
+        """More in the same transaction, of which no rows are wanted. What fails ends psql, and nothing is committed."""
+        self._say(statements)
+
     def commit(self):
         """Who waited goes on, and sees it."""
         self._say('COMMIT;')

@@ -22,8 +22,7 @@ DATA = os.path.join(STATE, 'pg-replica')
 LOG = os.path.join(STATE, 'log', 'replica.log')
 PORT = 5433  # the name of its socket
 URL = f'postgresql://soko_app@/soko?host={SOCKETS}&port={PORT}'
-PRIMARY = os.environ['SOKO_OWNER_URL'].replace('soko_owner', 'postgres')
-OWNER = PRIMARY + f'&port={PORT}'
+OWNER = os.environ['SOKO_OWNER_URL'].replace('soko_owner', 'postgres') + f'&port={PORT}'
 BARE = {'Cookie': 'a=1'}  # past nginx's microcache; to soko-api nobody
 
 running = []  # the standby's process
@@ -69,7 +68,7 @@ def replica_has(what):
 def flush():
     """What has been written so far of transactions that are still open (their locks) goes to the standby with the
     next commit, and may stay in the primary's memory until then."""
-    sql("SELECT pg_logical_emit_message(true, 'flush', '')", PRIMARY)
+    sql("SELECT pg_logical_emit_message(true, 'flush', '')")
 
 
 def caught_up():
