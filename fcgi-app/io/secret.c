@@ -37,7 +37,6 @@
 #define BCRYPT_COST_MAX 14 /* a second */
 #define YESCRYPT "$y$"
 #define YESCRYPT_COST_MAX 9 /* a second, and 256 MiB */
-#define BASE64URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 #define HASH64 "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 static void
@@ -453,7 +452,8 @@ secret_unseal(struct arena *a, const char *key, const char *token)
     size_t len = strlen(token), padded = (len + 3) / 4 * 4, bytes = len * 6 / 8;
     uint8_t mac[MAC_SIZE];
 
-    if (len > SEALED_MAX || bytes < MAC_SIZE || len % 4 == 1 || strspn(token, BASE64URL) != len)
+    if (len > SEALED_MAX || bytes < MAC_SIZE || len % 4 == 1 ||
+        strspn(token, SECRET_BASE64URL) != len)
         return NULL;
     char *text = arena_alloc(a, padded + 1);
     uint8_t *raw = arena_alloc(a, padded);

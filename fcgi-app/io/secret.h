@@ -44,6 +44,9 @@ char *secret_base64(struct arena *a, const void *data, size_t len);
  */
 char *secret_rsa_encrypt(struct arena *a, const char *pem_file, const void *data, size_t len);
 
+/* The letters of base64url. */
+#define SECRET_BASE64URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 /* A new random token: 256 bits in base64url without padding (RFC 4648 section 5), 43 characters. */
 char *secret_token(struct arena *a);
 

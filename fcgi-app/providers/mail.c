@@ -56,8 +56,7 @@ is_id(const char *s)
 {
     size_t len = s == NULL ? 0 : strlen(s);
 
-    return len > 0 && len <= ID_MOST &&
-           strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == len;
+    return len > 0 && len <= ID_MOST && strspn(s, SECRET_BASE64URL) == len;
 }
 
 /* UTF-8 without control characters. */

@@ -116,13 +116,10 @@ static const struct output key_out = {
 static bool
 looks_like_one(const char *key)
 {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
     if (strncmp(key, KEY_PREFIX, strlen(KEY_PREFIX)) != 0)
         return false;
     key += strlen(KEY_PREFIX);
-    return strspn(key, alphabet) == KEY_RANDOM && key[KEY_RANDOM] == '\0';
+    return strspn(key, SECRET_BASE64URL) == KEY_RANDOM && key[KEY_RANDOM] == '\0';
 }
 
 static const char *
